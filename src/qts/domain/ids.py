@@ -1,0 +1,49 @@
+"""Identity from facts: the same facts give the same id in every process, for ever.
+
+``digest`` is SHA-256 over ``canonical_json``: keys sorted, decimals and
+numbers as text, no NaN. Nothing here depends on memory addresses, hash seeds,
+clocks or dice.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+
+from qts.domain.money import plain
+
+
+def canonical_json(value: object) -> str:
+    """One text for one value. Raises ValueError for NaN, infinities and types without a fixed text."""
+    return json.dumps(_plain_value(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain_value(value: object) -> object:
+    match value:
+        case None | bool() | int() | str() if not isinstance(value, Enum):
+            return value
+        case Enum():
+            return _plain_value(value.value)
+        case Decimal():
+            return plain(value)
+        case float():
+            if not math.isfinite(value):
+                raise ValueError(f"{value} has no canonical text")
+            return repr(value)
+        case Mapping():
+            return {str(key): _plain_value(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain_value(item) for item in value]
+    raise ValueError(f"{type(value).__name__} has no canonical text")
+
+
+def digest(value: object) -> str:
+    """SHA-256 of the canonical text, 64 hex digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def short_id(prefix: str, *facts: object) -> str:
+    """``prefix-`` and the first 16 hex digits of the facts' digest (64 bits)."""
+    return f"{prefix}-{digest(list(facts))[:16]}"

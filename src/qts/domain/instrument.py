@@ -1,0 +1,67 @@
+"""What is traded, and the grids its prices and quantities lie on."""
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+
+from qts.domain.errors import DataError
+from qts.domain.money import MONEY_GRID, plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """A linear perpetual future settled in ``quote``.
+
+    tick: price step, in quote per base. lot: quantity step, in base.
+    notional_min: smallest order value, in quote (reducing orders are exempt).
+    Tick times lot must lie on the money grid, so that every notional does.
+    Source of the rules: PRICE_FILTER, LOT_SIZE and MIN_NOTIONAL of Binance
+    USD-M exchangeInfo.
+    """
+
+    symbol: str
+    base: str
+    quote: str
+    tick: Decimal
+    lot: Decimal
+    notional_min: Decimal
+
+    def __post_init__(self) -> None:
+        for name in ("tick", "lot"):
+            if not getattr(self, name) > 0:
+                raise DataError(f"{self.symbol}: {name} must be above 0, not {getattr(self, name)}")
+        if self.notional_min < 0:
+            raise DataError(f"{self.symbol}: notional_min must not be negative, not {self.notional_min}")
+        if (self.tick * self.lot) % MONEY_GRID != 0:
+            raise DataError(
+                f"{self.symbol}: tick {plain(self.tick)} times lot {plain(self.lot)} is finer than {plain(MONEY_GRID)}"
+            )
+
+    def price(self, value: float) -> Decimal:
+        """The tick nearest to a market price read from a column (ties to the even tick)."""
+        return (Decimal(repr(value)) / self.tick).quantize(Decimal(1), rounding=ROUND_HALF_EVEN) * self.tick
+
+    def price_down(self, value: Decimal) -> Decimal:
+        """The highest tick not above ``value``."""
+        return (value / self.tick).quantize(Decimal(1), rounding=ROUND_FLOOR) * self.tick
+
+    def price_up(self, value: Decimal) -> Decimal:
+        """The lowest tick not below ``value``."""
+        return (value / self.tick).quantize(Decimal(1), rounding=ROUND_CEILING) * self.tick
+
+    def quantity_down(self, value: Decimal) -> Decimal:
+        """The largest whole number of lots not above ``value`` (0 or more)."""
+        return (value / self.lot).quantize(Decimal(1), rounding=ROUND_FLOOR) * self.lot
+
+    def on_lot_grid(self, quantity: Decimal) -> bool:
+        return quantity % self.lot == 0
+
+    def facts(self) -> dict[str, str]:
+        """The instrument as plain text, for fingerprints and manifests."""
+        return {
+            "symbol": self.symbol,
+            "base": self.base,
+            "quote": self.quote,
+            "tick": plain(self.tick),
+            "lot": plain(self.lot),
+            "notional_min": plain(self.notional_min),
+        }

@@ -1,0 +1,64 @@
+"""Exact money, prices and quantities.
+
+From intent to book every amount is a ``Decimal``. Money lies on a grid of
+1e-8 of the settlement asset (``MONEY_GRID``): whatever is posted to an account
+is put on that grid once, by ``on_money_grid``, so sums are exact and
+conservation is tested with ``==``. Floats live in columns and statistics; the
+two named doors between the worlds are ``exact`` and, for market prices,
+``Instrument.price``.
+
+Arithmetic that touches a book runs inside ``exact_arithmetic()``: the thread's
+decimal context is not trusted, since any code in the process can change it.
+"""
+
+from contextlib import AbstractContextManager
+from decimal import (
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
+
+from qts.domain.errors import UsageError
+
+MONEY_GRID = Decimal("0.00000001")
+ZERO = Decimal(0)
+
+_EXACT = Context(prec=50, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+
+def exact_arithmetic() -> AbstractContextManager[Context]:
+    """A decimal context of 50 digits, rounding half to even, that no one else has touched."""
+    return localcontext(_EXACT)
+
+
+def exact(value: Decimal | int | str | float) -> Decimal:
+    """The decimal a person means by ``value``.
+
+    A float becomes the shortest decimal that reads back as the same float, so
+    0.1 is one tenth and not 0.1000000000000000055. Raises UsageError for NaN,
+    infinities and text that is no number.
+    """
+    try:
+        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    except InvalidOperation:
+        raise UsageError(f"{value!r} is not a number") from None
+    if not number.is_finite():
+        raise UsageError(f"{value!r} is not a finite number")
+    return number
+
+
+def on_money_grid(amount: Decimal) -> Decimal:
+    """``amount`` rounded half to even to 1e-8 of the settlement asset."""
+    return amount.quantize(MONEY_GRID, rounding=ROUND_HALF_EVEN)
+
+
+def plain(number: Decimal) -> str:
+    """``number`` without exponent and without trailing zeros: '0.001', '100', '0'."""
+    text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("", "-0") else text

@@ -1,0 +1,65 @@
+"""An order and its words. Plain values: who may send one is the gate's business, what becomes of it the exchange's."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from qts.domain.errors import StrategyError
+from qts.domain.instant import Instant
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> "Side":
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"  # a market order once its trigger price is touched
+
+
+class Effect(StrEnum):
+    """What an order may do to the position, judged before it is sent and never by BUY or SELL."""
+
+    INCREASE = "increase"
+    REDUCE = "reduce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A request for a quantity at the exchange.
+
+    quantity: base units, above 0, on the lot grid. price: a limit order's price
+    or a stop order's trigger, None for market orders. stop_loss, take_profit:
+    prices of the protective pair to place once this order has filled.
+    effect: REDUCE orders are capped at the position when they fill.
+    good_until: the instant after which what is unfilled is cancelled, None for none.
+    """
+
+    order_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    quantity: Decimal
+    effect: Effect
+    price: Decimal | None
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+    created_at: Instant
+    good_until: Instant | None
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not self.quantity > 0:
+            raise StrategyError(f"order {self.order_id}: quantity must be above 0, not {self.quantity}")
+        if (self.price is None) != (self.type is OrderType.MARKET):
+            raise StrategyError(f"order {self.order_id}: a {self.type} order and price {self.price} do not go together")

@@ -1,0 +1,1 @@
+"""What was knowable and when: bars, funding, brackets, the View, audit, cleaning, fingerprints."""

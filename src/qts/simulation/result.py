@@ -1,0 +1,126 @@
+"""What a run found, and everything needed to find it again."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from hashlib import sha256
+
+from qts.domain.fill import Fill, FundingPayment, Trade
+from qts.domain.ids import canonical_json, digest
+from qts.domain.instant import Instant
+from qts.domain.money import ZERO
+from qts.domain.waiver import Waiver
+from qts.market.bars import Floats, Instants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """The facts a result is a function of. Equal provenance means an equal result, to the last bit."""
+
+    strategy: str
+    parameters: Mapping[str, object]
+    code_digest: str
+    data_fingerprint: str
+    data_source: str
+    symbol: str
+    interval_ms: int
+    start: Instant
+    end: Instant
+    capital: Decimal
+    frictions: Mapping[str, object]
+    risk_limits: Mapping[str, object]
+    waivers: tuple[Waiver, ...]
+    synthetic: bool
+
+    def facts(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @property
+    def trial_key(self) -> str:
+        """Digest of what makes a trial distinct (BX-3): family, code, parameters, data, frictions, capital, limits."""
+        return digest(self.facts())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostSplit:
+    """Quote amounts over the whole run; positive is paid. Slippage is already inside the fill prices."""
+
+    fees: Decimal
+    slippage: Decimal
+    funding: Decimal
+    liquidation_fees: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.fees + self.slippage + self.funding + self.liquidation_fees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An order that was not sent, and why (all reasons, worst first)."""
+
+    occurred_at: Instant
+    order_id: str
+    codes: tuple[str, ...]
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunResult:
+    """One backtest.
+
+    closed_at: int64, shape (n,), close instant of each bar, ms UTC.
+    equity: float64, shape (n,), quote; wallet plus open position marked at each
+    bar's close, after all costs so far. close: float64, shape (n,), the bar closes.
+    position: float64, shape (n,), signed base units held at each close.
+    wallet: realised money at the end, exact; final equity = wallet + unrealised.
+    halted: why the run stopped trading early (liquidated, broke), else None.
+    assumptions: every assumption the run made, one sentence each.
+    """
+
+    provenance: Provenance
+    closed_at: Instants
+    close: Floats
+    equity: Floats
+    position: Floats
+    fills: tuple[Fill, ...]
+    funding_payments: tuple[FundingPayment, ...]
+    trades: tuple[Trade, ...]
+    refusals: tuple[Refusal, ...]
+    wallet: Decimal
+    unrealized_pnl: Decimal
+    costs: CostSplit
+    assumptions: tuple[str, ...]
+    halted: str | None
+
+    @property
+    def capital(self) -> Decimal:
+        return self.provenance.capital
+
+    @property
+    def final_equity(self) -> Decimal:
+        return self.wallet + self.unrealized_pnl
+
+    @property
+    def closed_trades(self) -> tuple[Trade, ...]:
+        return tuple(trade for trade in self.trades if not trade.is_open)
+
+    @property
+    def refusal_counts(self) -> dict[str, int]:
+        """How often each code refused an order, most frequent first."""
+        return dict(Counter(code for refusal in self.refusals for code in refusal.codes).most_common())
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over provenance, every fill, payment and refusal, and the bytes of the equity curve."""
+        sha = sha256(canonical_json(self.provenance.facts()).encode())
+        for event in (*self.fills, *self.funding_payments, *self.refusals):
+            sha.update(canonical_json({name: getattr(event, name) for name in event.__slots__}).encode())
+        sha.update(self.equity.astype("<f8", copy=False).tobytes())
+        sha.update(canonical_json([self.wallet, self.unrealized_pnl, self.halted]).encode())
+        return sha.hexdigest()
+
+
+NO_COSTS = CostSplit(fees=ZERO, slippage=ZERO, funding=ZERO, liquidation_fees=ZERO)

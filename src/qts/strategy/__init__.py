@@ -1,0 +1,1 @@
+"""Views to intents: the strategy protocol, features, registry and the catalogue."""
