@@ -1,0 +1,151 @@
+"""What an account owns on one symbol, exactly.
+
+A ``Book`` keeps one net position and the money around it. All amounts lie on
+the money grid, so the identity that holds after every posting is tested with
+``==`` (``check``):
+
+    wallet - basis == capital - bought - fees - funding - liquidation_fees + insurance
+
+``basis`` is the signed entry notional of the open position (positive when
+long) and ``bought`` the signed notional of every fill so far (buys minus
+sells). In words: nothing is created and nothing is lost, whatever the price.
+
+Margin is isolated: opening sets ``notional / leverage`` aside from the wallet.
+The book does not know prices, orders or rules.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+from qts.domain.money import MONEY_GRID, ZERO, on_money_grid
+from qts.domain.order import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a strategy may know of its own book. position: signed base units. entry_price: quote per base."""
+
+    position: Decimal
+    entry_price: float | None
+    wallet: float
+    size: float
+    basis: float
+
+
+class Book:
+    """One symbol's position and wallet. ``capital``: starting money in quote; ``leverage``: whole, 1 or more."""
+
+    __slots__ = (
+        "basis",
+        "bought",
+        "capital",
+        "fees",
+        "funding",
+        "insurance",
+        "leverage",
+        "liquidation_fees",
+        "margin",
+        "position",
+        "wallet",
+    )
+
+    def __init__(self, capital: Decimal, leverage: int) -> None:
+        self.capital = on_money_grid(capital)
+        self.leverage = leverage
+        self.wallet = self.capital
+        self.position = ZERO
+        self.basis = ZERO
+        self.margin = ZERO
+        self.bought = ZERO
+        self.fees = ZERO
+        self.funding = ZERO
+        self.liquidation_fees = ZERO
+        self.insurance = ZERO
+
+    @property
+    def available(self) -> Decimal:
+        """Wallet that is not set aside as margin."""
+        return self.wallet - self.margin
+
+    @property
+    def entry_price(self) -> Decimal | None:
+        """Volume-weighted entry of what is held, for display and distances; None when flat."""
+        return self.basis / self.position if self.position != 0 else None
+
+    def unrealized(self, price: Decimal) -> Decimal:
+        return self.position * price - self.basis
+
+    def equity(self, price: Decimal) -> Decimal:
+        return self.wallet + self.unrealized(price)
+
+    def margin_for(self, quantity: Decimal, price: Decimal) -> Decimal:
+        """Isolated margin that opening ``quantity`` at ``price`` sets aside, rounded up to the money grid."""
+        return (quantity * price / self.leverage).quantize(MONEY_GRID, rounding=ROUND_CEILING)
+
+    def fill(self, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> Decimal:
+        """Post an execution; returns the realised P&L before fees.
+
+        What opposes the position closes it, pro rata of its basis and margin;
+        what is left opens the other way.
+        """
+        closing = min(quantity, abs(self.position)) if self.position * side.sign < 0 else ZERO
+        realized = self._close(closing, price) if closing > 0 else ZERO
+        opening = quantity - closing
+        if opening > 0:
+            self.position += side.sign * opening
+            self.basis += side.sign * opening * price
+            self.margin += self.margin_for(opening, price)
+        self.bought += side.sign * quantity * price
+        self.wallet -= fee
+        self.fees += fee
+        return realized
+
+    def _close(self, quantity: Decimal, price: Decimal) -> Decimal:
+        held = abs(self.position)
+        if quantity == held:
+            released, freed = self.basis, self.margin
+        else:
+            released, freed = on_money_grid(self.basis * quantity / held), on_money_grid(self.margin * quantity / held)
+        direction = 1 if self.position > 0 else -1
+        realized = direction * quantity * price - released
+        self.position -= direction * quantity
+        self.basis -= released
+        self.margin -= freed
+        self.wallet += realized
+        return realized
+
+    def pay_funding(self, amount: Decimal) -> None:
+        """Positive is paid. What the free wallet cannot cover comes out of the position's margin."""
+        self.wallet -= amount
+        self.funding += amount
+        self.margin = max(ZERO, min(self.margin, self.wallet))
+
+    def pay_liquidation(self, fee: Decimal, loss_limit: Decimal) -> Decimal:
+        """Charge the liquidation fee, and let the insurance fund bear what exceeds ``loss_limit``; returns that credit.
+
+        loss_limit: the wallet below which an isolated position cannot pull the account.
+        """
+        self.wallet -= fee
+        self.liquidation_fees += fee
+        credit = max(ZERO, loss_limit - self.wallet)
+        self.wallet += credit
+        self.insurance += credit
+        return credit
+
+    def holding(self) -> Holding:
+        entry = self.entry_price
+        return Holding(
+            position=self.position,
+            entry_price=None if entry is None else float(entry),
+            wallet=float(self.wallet),
+            size=float(self.position),
+            basis=float(self.basis),
+        )
+
+    def check(self) -> None:
+        """Raises AssertionError when money was created or lost."""
+        left = self.wallet - self.basis
+        right = self.capital - self.bought - self.fees - self.funding - self.liquidation_fees + self.insurance
+        assert left == right, f"the book does not add up: {left} != {right}"
+        assert (self.position == 0) == (self.basis == 0), f"position {self.position} with basis {self.basis}"
+        assert self.position != 0 or self.margin == 0, f"flat, yet {self.margin} is set aside"

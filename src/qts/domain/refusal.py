@@ -1,0 +1,69 @@
+"""Every reason for which an order is not sent, worst first, and whether the same order may pass later."""
+
+from enum import StrEnum
+
+
+class RefusalCode(StrEnum):
+    """In order of precedence: when several apply, the first one is the headline."""
+
+    ACCOUNT_HALTED = "account-halted"
+    DATA_STALE = "data-stale"
+    NOT_REDUCING = "not-reducing"
+    NOTHING_TO_CLOSE = "nothing-to-close"
+    STOP_ON_WRONG_SIDE = "stop-on-wrong-side"
+    TARGET_ON_WRONG_SIDE = "target-on-wrong-side"
+    SIZE_NEEDS_STOP = "size-needs-stop"
+    QUANTITY_BELOW_LOT = "quantity-below-lot"
+    NOTIONAL_BELOW_MINIMUM = "notional-below-minimum"
+    PRICE_OUTSIDE_COLLAR = "price-outside-collar"
+    ORDER_NOTIONAL_ABOVE_LIMIT = "order-notional-above-limit"
+    LEVERAGE_ABOVE_CAP = "leverage-above-cap"
+    BRACKET_LEVERAGE_EXCEEDED = "bracket-leverage-exceeded"
+    MARGIN_INSUFFICIENT = "margin-insufficient"
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same order, sent again later, may be accepted."""
+        match self:
+            case RefusalCode.DATA_STALE | RefusalCode.PRICE_OUTSIDE_COLLAR:
+                return True
+            case (
+                RefusalCode.ORDER_NOTIONAL_ABOVE_LIMIT
+                | RefusalCode.LEVERAGE_ABOVE_CAP
+                | RefusalCode.BRACKET_LEVERAGE_EXCEEDED
+                | RefusalCode.MARGIN_INSUFFICIENT
+            ):
+                return True  # the account may have grown
+            case (
+                RefusalCode.ACCOUNT_HALTED
+                | RefusalCode.NOT_REDUCING
+                | RefusalCode.NOTHING_TO_CLOSE
+                | RefusalCode.STOP_ON_WRONG_SIDE
+                | RefusalCode.TARGET_ON_WRONG_SIDE
+                | RefusalCode.SIZE_NEEDS_STOP
+                | RefusalCode.QUANTITY_BELOW_LOT
+                | RefusalCode.NOTIONAL_BELOW_MINIMUM
+            ):
+                return False
+
+    @property
+    def meaning(self) -> str:
+        return _MEANING[self]
+
+
+_MEANING = {
+    RefusalCode.ACCOUNT_HALTED: "the account has nothing left to trade with",
+    RefusalCode.DATA_STALE: "the newest price is older than the limit allows",
+    RefusalCode.NOT_REDUCING: "the order claims to reduce but would not",
+    RefusalCode.NOTHING_TO_CLOSE: "there is no position to close or protect",
+    RefusalCode.STOP_ON_WRONG_SIDE: "the stop loss does not lie on the losing side of the entry",
+    RefusalCode.TARGET_ON_WRONG_SIDE: "the take profit does not lie on the winning side of the entry",
+    RefusalCode.SIZE_NEEDS_STOP: "no quantity or weight was given, and without a stop loss none can be worked out",
+    RefusalCode.QUANTITY_BELOW_LOT: "the quantity rounds down to less than one lot",
+    RefusalCode.NOTIONAL_BELOW_MINIMUM: "the order is worth less than the instrument's minimum",
+    RefusalCode.PRICE_OUTSIDE_COLLAR: "the order's price is too far from the market",
+    RefusalCode.ORDER_NOTIONAL_ABOVE_LIMIT: "the order is worth more than one order may be",
+    RefusalCode.LEVERAGE_ABOVE_CAP: "the position would be worth more than the leverage cap allows",
+    RefusalCode.BRACKET_LEVERAGE_EXCEEDED: "the venue does not grant the account's leverage to so large a position",
+    RefusalCode.MARGIN_INSUFFICIENT: "there is not enough free margin",
+}

@@ -1,0 +1,302 @@
+"""One decision cycle: what a strategy answered, turned into the set of orders allowed to go out.
+
+Pure: the same answer, desk and instant give the same plan. An intent becomes
+at most two orders: the part that closes what opposes it, which reduces, and
+the part that opens, which increases. Sizes are worked out here, prices are put
+on the tick grid here (limits never worse than asked, stops and targets rounded
+toward the entry), and every order passes the gate here. Nothing is sent.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from qts.domain.errors import StrategyError
+from qts.domain.instant import Duration, Instant
+from qts.domain.instrument import Instrument
+from qts.domain.money import ZERO, exact, plain
+from qts.domain.order import Effect, Order, OrderType, Side
+from qts.domain.refusal import RefusalCode
+from qts.risk.gate import AccountState, Approved, Refused, RiskGate
+from qts.risk.policy import RiskLimits
+from qts.risk.sizing import SizingFacts, quantity_allowed, quantity_for_stop
+from qts.strategy.intent import Action, Answer, Intent, Targets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The account at the instant of decision. available: wallet free of margin, quote."""
+
+    state: AccountState
+    available: Decimal
+    last_price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """Prices of the protective pair of the open position, on the tick grid; None: leave as it is."""
+
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """A wish that became no order, and why."""
+
+    order_id: str
+    codes: tuple[RefusalCode, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The allowed set, in the order it is to be sent."""
+
+    orders: tuple[Approved, ...]
+    protection: Protection | None
+    not_sent: tuple[NotSent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """How orders are made in one run.
+
+    interval_ms: the bar interval, which limit orders' lives are counted in.
+    leverage: the account's setting. cost_rate: expected fee and slippage of one
+    way, fraction of notional.
+    """
+
+    instrument: Instrument
+    limits: RiskLimits
+    interval_ms: Duration
+    leverage: int
+    cost_rate: Decimal
+
+
+class DecisionCycle:
+    """Turns answers into plans."""
+
+    def __init__(self, ways: Ways, gate: RiskGate) -> None:
+        self._ways = ways
+        self._gate = gate
+
+    def plan(self, answer: Answer, desk: Desk, now: Instant) -> Plan:
+        """Raises StrategyError when the answer is not one a strategy may give."""
+        draft = _Draft(self._ways, self._gate, desk, now)
+        for intent in _intents(answer, self._ways.instrument, desk):
+            if intent.symbol not in (None, self._ways.instrument.symbol):
+                raise StrategyError(
+                    f"the strategy speaks of {intent.symbol!r}, the run trades {self._ways.instrument.symbol}",
+                    next_step="leave the symbol out, or run the strategy on that symbol's data",
+                )
+            draft.add(intent)
+        return Plan(tuple(draft.orders), draft.protection, tuple(draft.not_sent))
+
+
+def _intents(answer: Answer, instrument: Instrument, desk: Desk) -> Iterable[Intent]:
+    match answer:
+        case None:
+            return ()
+        case Intent():
+            return (answer,)
+        case Targets():
+            return _rebalancing(answer, instrument, desk)
+        case list() | tuple() if all(isinstance(item, Intent) for item in answer):
+            return answer
+    raise StrategyError(
+        f"on_bar returned {type(answer).__name__} {answer!r}",
+        next_step="return buy(...), sell(...), close(), protect(...), Targets({...}), a list of intents, or None",
+    )
+
+
+def _rebalancing(targets: Targets, instrument: Instrument, desk: Desk) -> Iterable[Intent]:
+    """The orders that take the position to its weight; changes below the instrument's minimum are skipped."""
+    for symbol, weight in targets.weights.items():
+        if weight == 0 and symbol == instrument.symbol:
+            yield Intent(action=Action.CLOSE, reason="target 0")
+            continue
+        wanted = exact(weight) * desk.state.equity / desk.last_price
+        change = wanted - desk.state.position if symbol == instrument.symbol else wanted
+        quantity = instrument.quantity_down(abs(change))
+        if quantity * desk.last_price >= instrument.notional_min and quantity > 0:
+            action = Action.BUY if change > 0 else Action.SELL
+            yield Intent(action=action, symbol=symbol, quantity=quantity, reason=f"target {weight}")
+
+
+class _Draft:
+    """A plan in the making; each intent sees the position as the ones before it will have left it."""
+
+    def __init__(self, ways: Ways, gate: RiskGate, desk: Desk, now: Instant) -> None:
+        self._ways = ways
+        self._gate = gate
+        self._desk = desk
+        self._now = now
+        self._count = 0
+        self.orders: list[Approved] = []
+        self.protection: Protection | None = None
+        self.not_sent: list[NotSent] = []
+
+    def add(self, intent: Intent) -> None:
+        match intent.action:
+            case Action.CLOSE:
+                self._close(intent)
+            case Action.PROTECT:
+                self._protect(intent)
+            case Action.BUY:
+                self._trade(intent, Side.BUY)
+            case Action.SELL:
+                self._trade(intent, Side.SELL)
+
+    def _close(self, intent: Intent) -> None:
+        position = self._desk.state.position
+        if position != 0:
+            side = Side.SELL if position > 0 else Side.BUY
+            self._judge(self._order(intent, side, abs(position), Effect.REDUCE))
+
+    def _protect(self, intent: Intent) -> None:
+        position = self._desk.state.position
+        if position == 0:
+            self._refuse(RefusalCode.NOTHING_TO_CLOSE, "protect() while flat")
+            return
+        side = Side.BUY if position > 0 else Side.SELL
+        stop, target = self._pair(intent, side)
+        if self._pair_fits(side, self._desk.last_price, stop, target):
+            self.protection = Protection(stop_loss=stop, take_profit=target)
+
+    def _trade(self, intent: Intent, side: Side) -> None:
+        held = self._desk.state.position
+        opposing = abs(held) if held * side.sign < 0 else ZERO
+        entry = self._entry_price(intent, side)
+        stop, target = self._pair(intent, side)
+        if not self._pair_fits(side, entry, stop, target):
+            return
+        if intent.quantity is not None:
+            quantity = self._ways.instrument.quantity_down(intent.quantity)
+            closing = min(opposing, quantity)
+            opening = quantity - closing
+        else:
+            closing = opposing
+            sized = self._sized(intent, entry, stop)
+            if sized is None:
+                return
+            opening = sized
+        if closing > 0:
+            self._judge(self._order(intent, side, closing, Effect.REDUCE))
+        if opening * entry < self._ways.instrument.notional_min and opening > 0:
+            self._refuse(
+                RefusalCode.NOTIONAL_BELOW_MINIMUM,
+                f"{plain(opening)} at {plain(entry)} is worth less than {plain(self._ways.instrument.notional_min)}",
+            )
+        elif opening > 0:
+            self._judge(self._order(intent, side, opening, Effect.INCREASE, (stop, target)))
+        elif closing == 0:
+            self._refuse(RefusalCode.QUANTITY_BELOW_LOT, f"less than one lot of {plain(self._ways.instrument.lot)}")
+
+    def _sized(self, intent: Intent, entry: Decimal, stop: Decimal | None) -> Decimal | None:
+        state, limits = self._desk.state, self._ways.limits
+        same_side = state.position * (1 if intent.action is Action.BUY else -1) > 0
+        facts = SizingFacts(
+            equity=state.equity,
+            available=self._desk.available,
+            held_notional=abs(state.position) * entry if same_side else ZERO,
+            cost_rate=self._ways.cost_rate,
+            leverage=self._ways.leverage,
+            leverage_max=limits.leverage_max,
+            risk_per_trade=limits.risk_per_trade,
+        )
+        if intent.weight is not None:
+            wanted = exact(float(intent.weight)) * state.equity / entry
+            return self._ways.instrument.quantity_down(min(wanted, quantity_allowed(entry, facts)))
+        if stop is None:
+            self._refuse(RefusalCode.SIZE_NEEDS_STOP, f"{intent.action} without quantity, weight or stop_loss")
+            return None
+        return quantity_for_stop(entry, stop, self._ways.instrument, facts)
+
+    def _entry_price(self, intent: Intent, side: Side) -> Decimal:
+        price = self._working_price(intent, side)
+        return self._desk.last_price if price is None else price
+
+    def _working_price(self, intent: Intent, side: Side) -> Decimal | None:
+        instrument = self._ways.instrument
+        if intent.limit is not None:
+            return instrument.price_down(intent.limit) if side is Side.BUY else instrument.price_up(intent.limit)
+        if intent.trigger is not None:
+            return instrument.price_up(intent.trigger) if side is Side.BUY else instrument.price_down(intent.trigger)
+        return None
+
+    def _pair(self, intent: Intent, side: Side) -> tuple[Decimal | None, Decimal | None]:
+        """Stop and target on the tick grid, rounded toward the entry of a position on ``side``."""
+        instrument = self._ways.instrument
+        toward_up, toward_down = (instrument.price_up, instrument.price_down)
+        if side is Side.SELL:
+            toward_up, toward_down = toward_down, toward_up
+        stop = None if intent.stop_loss is None else toward_up(intent.stop_loss)
+        target = None if intent.take_profit is None else toward_down(intent.take_profit)
+        return stop, target
+
+    def _pair_fits(self, side: Side, entry: Decimal, stop: Decimal | None, target: Decimal | None) -> bool:
+        if stop is not None and not (entry - stop) * side.sign > 0:
+            code, what = RefusalCode.STOP_ON_WRONG_SIDE, f"stop loss {plain(stop)}"
+        elif target is not None and not (target - entry) * side.sign > 0:
+            code, what = RefusalCode.TARGET_ON_WRONG_SIDE, f"take profit {plain(target)}"
+        else:
+            return True
+        self._refuse(code, f"{side} at {plain(entry)} with {what}")
+        return False
+
+    def _order(
+        self,
+        intent: Intent,
+        side: Side,
+        quantity: Decimal,
+        effect: Effect,
+        pair: tuple[Decimal | None, Decimal | None] = (None, None),
+    ) -> Order:
+        price = self._working_price(intent, side)
+        life = None if price is None else self._now + intent.good_for_bars * self._ways.interval_ms
+        kind = OrderType.LIMIT if intent.limit is not None else OrderType.STOP
+        return Order(
+            order_id=self._next_id(),
+            symbol=self._ways.instrument.symbol,
+            side=side,
+            type=OrderType.MARKET if price is None else kind,
+            quantity=quantity,
+            effect=effect,
+            price=price,
+            stop_loss=pair[0],
+            take_profit=pair[1],
+            created_at=self._now,
+            good_until=life,
+            reason=intent.reason,
+        )
+
+    def _next_id(self) -> str:
+        """Symbol, instant and ordinal: the same decision has the same id in every process."""
+        self._count += 1
+        return f"{self._ways.instrument.symbol}-{self._now}-{self._count}"
+
+    def _judge(self, order: Order) -> None:
+        verdict = self._gate.judge(order, self._desk.state, self._now)
+        if isinstance(verdict, Refused):
+            self.not_sent.append(NotSent(order_id=order.order_id, codes=verdict.codes, detail=verdict.detail))
+            return
+        self.orders.append(verdict)
+        self._desk = _as_if_sent(order, self._desk)
+
+    def _refuse(self, code: RefusalCode, detail: str) -> None:
+        self.not_sent.append(NotSent(order_id=self._next_id(), codes=(code,), detail=detail))
+
+
+def _as_if_sent(order: Order, desk: Desk) -> Desk:
+    """The desk as later intents of the same answer must see it: market orders done, others pending."""
+    state, signed = desk.state, order.side.sign * order.quantity
+    if order.type is OrderType.MARKET:
+        state = replace(state, position=state.position + signed)
+        freed = desk.available if order.effect is Effect.INCREASE else state.equity
+        return replace(desk, state=state, available=freed)
+    if order.effect is Effect.REDUCE:
+        return desk
+    if order.side is Side.BUY:
+        return replace(desk, state=replace(state, pending_buy=state.pending_buy + order.quantity))
+    return replace(desk, state=replace(state, pending_sell=state.pending_sell + order.quantity))

@@ -1,0 +1,168 @@
+"""The only door through which a strategy sees the market.
+
+A ``View`` shows bars up to the one that has just closed, and nothing later: it
+has no method that takes a later instant, a negative distance or the length of
+the history. It reads the engine's columns in place, without a copy, at the row
+its ``Cursor`` stands on; the engine owns the cursor and moves it forward.
+
+A question that reaches further back than the first bar is no mistake, only too
+early: it raises ``NotWarm``, and the engine takes the strategy to be silent on
+that bar. A question that reaches forward raises ``StrategyError``.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from qts.domain.book import Holding
+from qts.domain.errors import StrategyError
+from qts.domain.instant import Instant, format_instant
+from qts.market.bars import Bars, Floats
+from qts.market.ports import FeatureSource
+
+
+class NotWarm(Exception):  # noqa: N818 - a signal between view and engine, not an error of anyone's
+    """History is too short, so far, for what was asked. ``bars_needed`` counts bars, the present one included."""
+
+    def __init__(self, bars_needed: int) -> None:
+        super().__init__(f"needs {bars_needed} bars of history")
+        self.bars_needed = bars_needed
+
+
+class Cursor:
+    """Where the present is: the row of the bar that has just closed."""
+
+    __slots__ = ("row",)
+
+    def __init__(self) -> None:
+        self.row = 0
+
+
+class View:
+    """Bars, features and the strategy's own holding as of the close of the present bar.
+
+    Prices are floats in quote per base, volumes floats in base units.
+    """
+
+    __slots__ = ("_bars", "_close", "_columns", "_cursor", "_features", "_high", "_low", "_open", "_volume", "holding")
+
+    def __init__(self, bars: Bars, features: FeatureSource, cursor: Cursor, holding: Holding) -> None:
+        self._bars = bars
+        self._features = features
+        self._cursor = cursor
+        self._open = memoryview(bars.open)  # type: ignore[arg-type]
+        self._high = memoryview(bars.high)  # type: ignore[arg-type]
+        self._low = memoryview(bars.low)  # type: ignore[arg-type]
+        self._close = memoryview(bars.close)  # type: ignore[arg-type]
+        self._volume = memoryview(bars.volume)  # type: ignore[arg-type]
+        self._columns: dict[tuple[str | float, ...], Callable[[int], float]] = {}
+        self.holding = holding
+
+    @property
+    def symbol(self) -> str:
+        return self._bars.symbol
+
+    @property
+    def now(self) -> Instant:
+        """Close instant of the present bar, ms UTC."""
+        return self._bars.closed_at(self._cursor.row)
+
+    @property
+    def bar_number(self) -> int:
+        """How many bars have closed before the present one in this run."""
+        return self._cursor.row
+
+    @property
+    def open(self) -> float:
+        return self._open[self._cursor.row]
+
+    @property
+    def high(self) -> float:
+        return self._high[self._cursor.row]
+
+    @property
+    def low(self) -> float:
+        return self._low[self._cursor.row]
+
+    @property
+    def close(self) -> float:
+        return self._close[self._cursor.row]
+
+    @property
+    def volume(self) -> float:
+        return self._volume[self._cursor.row]
+
+    def opens(self, count: int) -> Floats:
+        return self._last(self._bars.open, count)
+
+    def highs(self, count: int) -> Floats:
+        return self._last(self._bars.high, count)
+
+    def lows(self, count: int) -> Floats:
+        return self._last(self._bars.low, count)
+
+    def closes(self, count: int) -> Floats:
+        """The last ``count`` closes, oldest first, the present one last; read-only, shape (count,)."""
+        return self._last(self._bars.close, count)
+
+    def volumes(self, count: int) -> Floats:
+        return self._last(self._bars.volume, count)
+
+    def _last(self, column: Floats, count: int) -> Floats:
+        end = self._cursor.row + 1
+        if count < 1:
+            self._refuse_forward(f"asked for the last {count} bars")
+        if count > end:
+            raise NotWarm(count)
+        return column[end - count : end]
+
+    def feature(self, name: str, *parameters: float, ago: int = 0) -> float:
+        """Value of a feature (``qts.strategy.features``) at the present bar, or ``ago`` bars before it."""
+        key = (name, *parameters)
+        try:
+            column = self._columns[key]
+        except KeyError:
+            column = self._columns[key] = memoryview(self._features.column(name, *parameters)).__getitem__  # type: ignore[arg-type]
+        row = self._cursor.row - ago
+        if ago < 0:
+            self._refuse_forward(f"asked for {name} {-ago} bars ahead")
+        if row < 0:
+            raise NotWarm(ago + 1)
+        value = column(row)
+        if value != value:  # noqa: PLR0124 - NaN, the fast way
+            raise NotWarm(self._features.warmup(name, *parameters) + ago)
+        return value
+
+    def _refuse_forward(self, what: str) -> None:
+        raise StrategyError(
+            f"the strategy looks beyond the view: it {what}",
+            place=f"bar closing {format_instant(self.now)}",
+            next_step="a view shows the present bar and the past; use counts of 1 or more and ago of 0 or more",
+        )
+
+    @property
+    def position(self) -> Decimal:
+        """Signed base units this strategy holds."""
+        return self.holding.position
+
+    @property
+    def entry_price(self) -> float | None:
+        """Volume-weighted price of what is held; None when flat."""
+        return self.holding.entry_price
+
+    @property
+    def equity(self) -> float:
+        """Wallet plus the open position marked at the present close, in quote."""
+        holding = self.holding
+        return holding.wallet + (holding.size * self.close - holding.basis)
+
+    @property
+    def is_flat(self) -> bool:
+        return self.holding.size == 0.0
+
+    @property
+    def is_long(self) -> bool:
+        return self.holding.size > 0.0
+
+    @property
+    def is_short(self) -> bool:
+        return self.holding.size < 0.0

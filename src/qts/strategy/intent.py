@@ -1,0 +1,151 @@
+"""What a strategy may say: an intent, or the weights it wants to hold.
+
+Intents carry wishes, not orders: quantities may be left open (the two-percent
+rule sizes them from the stop) and prices need not lie on a grid. They are
+checked when they are made, so a NaN is caught on the line that returned it.
+
+Build them with ``buy``, ``sell``, ``close`` and ``protect``.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias, TypedDict, Unpack
+
+from qts.domain.errors import StrategyError, did_you_mean
+from qts.domain.money import exact
+
+Number: TypeAlias = float | int | Decimal
+
+
+class Action(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+    CLOSE = "close"
+    PROTECT = "protect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One wish on one symbol.
+
+    quantity: base units. weight: fraction of the strategy's equity as notional.
+    At most one of them; with neither, the quantity follows from the distance to
+    ``stop_loss`` by the two-percent rule, and what opposes is closed first.
+    limit: highest price to buy, lowest to sell at. trigger: price whose touch
+    turns the order into a market order. Neither: at market.
+    stop_loss, take_profit: the protective pair to place with the fill.
+    good_for_bars: how many bars a limit or trigger order lives, 1 or more.
+    """
+
+    action: Action
+    symbol: str | None = None
+    quantity: Decimal | None = None
+    weight: float | None = None
+    limit: Decimal | None = None
+    trigger: Decimal | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    good_for_bars: int = 1
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("quantity", "limit", "trigger", "stop_loss", "take_profit"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise StrategyError(f"{self.action}: {name} must be above 0, not {value}")
+        if self.weight is not None and not (math.isfinite(self.weight) and self.weight > 0):
+            raise StrategyError(f"{self.action}: weight must be a number above 0, not {self.weight}")
+        if self.quantity is not None and self.weight is not None:
+            raise StrategyError(f"{self.action}: give a quantity or a weight, not both")
+        if self.limit is not None and self.trigger is not None:
+            raise StrategyError(f"{self.action}: an order has a limit or a trigger, not both")
+        if self.good_for_bars < 1:
+            raise StrategyError(f"{self.action}: good_for_bars must be 1 or more, not {self.good_for_bars}")
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Weights to hold from now on: symbol to signed fraction of equity, 1.0 = long one times equity, -0.5 = short half.
+
+    Symbols left out are left alone; 0 closes. Said again unchanged it still
+    rebalances, since prices moved the weights; a change too small for an order is skipped.
+    """
+
+    weights: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        for symbol, weight in self.weights.items():
+            if not (isinstance(weight, int | float) and math.isfinite(weight)):
+                raise StrategyError(f"target weight of {symbol} must be a finite number, not {weight!r}")
+
+
+Answer: TypeAlias = Intent | Targets | list[Intent] | tuple[Intent, ...] | None
+
+
+class _Wishes(TypedDict, total=False):
+    quantity: Number | None
+    weight: float | None
+    limit: Number | None
+    trigger: Number | None
+    stop_loss: Number | None
+    take_profit: Number | None
+    good_for_bars: int
+    reason: str
+
+
+def buy(symbol: str | None = None, **wishes: Unpack[_Wishes]) -> Intent:
+    """Buy: opens or adds to a long; a short is closed first. See ``Intent`` for the wishes."""
+    return _trade(Action.BUY, symbol, wishes)
+
+
+def sell(symbol: str | None = None, **wishes: Unpack[_Wishes]) -> Intent:
+    """Sell: opens or adds to a short; a long is closed first. See ``Intent`` for the wishes."""
+    return _trade(Action.SELL, symbol, wishes)
+
+
+def _trade(action: Action, symbol: str | None, wishes: _Wishes) -> Intent:
+    unknown = sorted(set(wishes) - set(_Wishes.__annotations__))
+    if unknown:
+        known = list(_Wishes.__annotations__)
+        raise StrategyError(
+            f"{action}() does not know {unknown[0]!r}.{did_you_mean(unknown[0], known)}",
+            next_step=f"it takes: {', '.join(known)}",
+        )
+    return Intent(
+        action=action,
+        symbol=symbol,
+        quantity=_amount("quantity", wishes.get("quantity")),
+        weight=wishes.get("weight"),
+        limit=_amount("limit", wishes.get("limit")),
+        trigger=_amount("trigger", wishes.get("trigger")),
+        stop_loss=_amount("stop_loss", wishes.get("stop_loss")),
+        take_profit=_amount("take_profit", wishes.get("take_profit")),
+        good_for_bars=wishes.get("good_for_bars", 1),
+        reason=wishes.get("reason", ""),
+    )
+
+
+def close(symbol: str | None = None, *, limit: Number | None = None, reason: str = "") -> Intent:
+    """Close this strategy's whole position on the symbol; silently nothing when it is flat."""
+    return Intent(action=Action.CLOSE, symbol=symbol, limit=_amount("limit", limit), reason=reason)
+
+
+def protect(symbol: str | None = None, *, stop_loss: Number | None = None, take_profit: Number | None = None) -> Intent:
+    """Move the protective pair of an open position; a price left out stays as it is."""
+    return Intent(
+        action=Action.PROTECT,
+        symbol=symbol,
+        stop_loss=_amount("stop_loss", stop_loss),
+        take_profit=_amount("take_profit", take_profit),
+    )
+
+
+def _amount(name: str, value: Number | None) -> Decimal | None:
+    if value is None:
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise StrategyError(f"{name} is {value}", next_step="check the feature it was computed from")
+    return exact(value if isinstance(value, int | Decimal) else float(value))
