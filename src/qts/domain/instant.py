@@ -21,6 +21,7 @@ DAY_MS = 24 * HOUR_MS
 YEAR_MS = 365 * DAY_MS
 
 _UNIT_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
+_YEAR_1_MS, _YEAR_10000_MS = -62_135_596_800_000, 253_402_300_800_000
 _DURATION = re.compile(r"^([1-9][0-9]*)([smhdw])$")
 
 
@@ -58,7 +59,12 @@ def parse_instant(text: str) -> Instant:
 
 
 def format_instant(instant: Instant) -> str:
-    """'2024-01-31T16:00:00Z', with milliseconds only when there are any."""
+    """'2024-01-31T16:00:00Z', with milliseconds only when there are any.
+
+    An int that is no time of the years 1 to 9999 (a broken row must still be named) reads as '<number> ms'.
+    """
+    if not _YEAR_1_MS <= instant < _YEAR_10000_MS:
+        return f"{instant} ms"
     moment = datetime.fromtimestamp(instant / 1000, UTC)
     millis = instant % 1000
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{millis:03d}Z" if millis else "Z")
