@@ -282,21 +282,21 @@ class _Draft:
             self.not_sent.append(NotSent(order_id=order.order_id, codes=verdict.codes, detail=verdict.detail))
             return
         self.orders.append(verdict)
-        self._desk = _as_if_sent(order, self._desk)
+        self._desk = self._as_if_sent(order)
 
     def _refuse(self, code: RefusalCode, detail: str) -> None:
         self.not_sent.append(NotSent(order_id=self._next_id(), codes=(code,), detail=detail))
 
-
-def _as_if_sent(order: Order, desk: Desk) -> Desk:
-    """The desk as later intents of the same answer must see it: market orders done, others pending."""
-    state, signed = desk.state, order.side.sign * order.quantity
-    if order.type is OrderType.MARKET:
-        state = replace(state, position=state.position + signed)
-        freed = desk.available if order.effect is Effect.INCREASE else state.equity
-        return replace(desk, state=state, available=freed)
-    if order.effect is Effect.REDUCE:
-        return desk
-    if order.side is Side.BUY:
-        return replace(desk, state=replace(state, pending_buy=state.pending_buy + order.quantity))
-    return replace(desk, state=replace(state, pending_sell=state.pending_sell + order.quantity))
+    def _as_if_sent(self, order: Order) -> Desk:
+        """The desk as later intents of the same answer must see it: market orders done, others pending."""
+        desk, state = self._desk, self._desk.state
+        if order.type is OrderType.MARKET:
+            cost = order.quantity * desk.last_price * self._ways.cost_rate
+            available = desk.available if order.effect is Effect.INCREASE else state.equity - cost
+            after = replace(state, position=state.position + order.side.sign * order.quantity)
+            return replace(desk, state=after, available=available)
+        if order.effect is Effect.REDUCE:
+            return desk
+        if order.side is Side.BUY:
+            return replace(desk, state=replace(state, pending_buy=state.pending_buy + order.quantity))
+        return replace(desk, state=replace(state, pending_sell=state.pending_sell + order.quantity))

@@ -12,7 +12,10 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from qts.domain.errors import PolicyError
-from qts.domain.money import plain
+from qts.domain.fill import Liquidity
+from qts.domain.instrument import Instrument
+from qts.domain.money import on_money_grid, plain
+from qts.domain.order import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class ImpactSlippage:
         )
 
 
+BPS = Decimal("0.0001")
 Slippage: TypeAlias = FixedSlippage | AtrSlippage | ImpactSlippage
 
 
@@ -93,3 +97,50 @@ class Frictions:
             "leverage": self.leverage,
             "liquidation_fee_rate": plain(self.liquidation_fee_rate),
         }
+
+    def fee(self, quantity: Decimal, price: Decimal, liquidity: Liquidity) -> Decimal:
+        """Fee of one fill, quote, on the money grid."""
+        rate = self.fee_rate_maker if liquidity is Liquidity.MAKER else self.fee_rate_taker
+        return on_money_grid(quantity * price * rate)
+
+    def expected_cost_rate(self) -> Decimal:
+        """Fee and slippage of one taker fill as a fraction of notional, as far as known before the bar; for sizing.
+
+        Models that need the bar count with the fixed part only, which is 0.
+        """
+        slippage = self.slippage.bps * BPS if isinstance(self.slippage, FixedSlippage) else Decimal(0)
+        return self.fee_rate_taker + slippage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarLiquidity:
+    """What a taker's slippage may depend on. volume: base units. atr: quote per base, known before the bar.
+
+    Where ATR is not known yet, the bar's whole opening price stands in for it:
+    trading before the model can judge is made expensive, not free.
+    """
+
+    volume: Decimal
+    atr: Decimal
+
+
+def taker_price(
+    instrument: Instrument,
+    slippage: Slippage,
+    liquidity: BarLiquidity,
+    *,
+    side: Side,
+    reference: Decimal,
+    quantity: Decimal,
+) -> Decimal:
+    """The reference made worse for a taker, rounded against it to the tick grid, at least one tick."""
+    match slippage:
+        case FixedSlippage(bps):
+            distance = reference * bps * BPS
+        case AtrSlippage(fraction):
+            distance = liquidity.atr * fraction
+        case ImpactSlippage(coefficient):
+            distance = liquidity.atr * coefficient * (quantity / liquidity.volume).sqrt()
+    worse = reference + side.sign * distance
+    on_grid = instrument.price_up(worse) if side is Side.BUY else instrument.price_down(worse)
+    return max(on_grid, instrument.tick)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import cached_property
 from hashlib import sha256
@@ -10,7 +10,7 @@ from hashlib import sha256
 from qts.domain.fill import Fill, FundingPayment, Trade
 from qts.domain.ids import canonical_json, digest
 from qts.domain.instant import Instant
-from qts.domain.money import ZERO
+from qts.domain.order import Order
 from qts.domain.waiver import Waiver
 from qts.market.bars import Floats, Instants
 
@@ -35,7 +35,7 @@ class Provenance:
     synthetic: bool
 
     def facts(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def trial_key(self) -> str:
@@ -78,6 +78,7 @@ class RunResult:
     wallet: realised money at the end, exact; final equity = wallet + unrealised.
     halted: why the run stopped trading early (liquidated, broke), else None.
     assumptions: every assumption the run made, one sentence each.
+    orders: every order that was allowed, in the order it was sent.
     """
 
     provenance: Provenance
@@ -94,6 +95,7 @@ class RunResult:
     costs: CostSplit
     assumptions: tuple[str, ...]
     halted: str | None
+    orders: tuple[Order, ...] = ()
 
     @property
     def capital(self) -> Decimal:
@@ -114,13 +116,12 @@ class RunResult:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over provenance, every fill, payment and refusal, and the bytes of the equity curve."""
+        """SHA-256 over provenance, every order, fill, payment and refusal, and the bytes of the equity curve."""
         sha = sha256(canonical_json(self.provenance.facts()).encode())
-        for event in (*self.fills, *self.funding_payments, *self.refusals):
-            sha.update(canonical_json({name: getattr(event, name) for name in event.__slots__}).encode())
+        events: tuple[Order | Fill | FundingPayment | Refusal, ...]
+        events = (*self.orders, *self.fills, *self.funding_payments, *self.refusals)
+        for event in events:
+            sha.update(canonical_json([getattr(event, field.name) for field in fields(event)]).encode())
         sha.update(self.equity.astype("<f8", copy=False).tobytes())
         sha.update(canonical_json([self.wallet, self.unrealized_pnl, self.halted]).encode())
         return sha.hexdigest()
-
-
-NO_COSTS = CostSplit(fees=ZERO, slippage=ZERO, funding=ZERO, liquidation_fees=ZERO)

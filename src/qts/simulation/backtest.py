@@ -1,0 +1,332 @@
+"""A run: one strategy over one market, through the same decision cycle and gate as everywhere else.
+
+On each bar, in this order: the exchange lets the bar happen, equity is marked
+at its close, the strategy is asked, and what the gate allows is submitted; it
+can fill from the next bar on.
+
+Two engines do this. ``Engine.PLAIN`` visits everything on every bar and is the
+reference, written to be read. ``Engine.SKIPPING`` does the same work without
+the parts that cannot matter: while the exchange is quiet it only asks the
+strategy, and a strategy given as signals only where it speaks. Their results
+are equal to the last bit, which generated tests hold.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+import numpy as np
+
+from qts.domain.errors import QtsError, StrategyError
+from qts.domain.instant import format_instant
+from qts.domain.money import ZERO, exact_arithmetic
+from qts.domain.order import Order, Side
+from qts.domain.waiver import Waiver
+from qts.execution.cycle import DecisionCycle, Desk, Ways
+from qts.market.dataset import Dataset
+from qts.market.view import Cursor, NotWarm, View
+from qts.risk.gate import AccountState, RiskGate
+from qts.risk.policy import RiskLimits
+from qts.risk.rules import rules_of
+from qts.simulation.assumptions import sentences
+from qts.simulation.columns import market_columns
+from qts.simulation.costs import Frictions
+from qts.simulation.exchange import Exchange
+from qts.simulation.inputs import require_inputs
+from qts.simulation.result import CostSplit, Provenance, Refusal, RunResult
+from qts.strategy.features.columns import FeatureColumns
+from qts.strategy.intent import Answer
+from qts.strategy.signals import SignalStrategy
+from qts.strategy.strategy import Strategy
+
+
+class Engine(StrEnum):
+    PLAIN = "plain"
+    SKIPPING = "skipping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Under what a strategy is run. code_digest: SHA-256 of the strategy's source, '' when there is none to read."""
+
+    capital: Decimal = Decimal(100_000)
+    frictions: Frictions = field(default_factory=Frictions)
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    waivers: tuple[Waiver, ...] = ()
+    code_digest: str = ""
+
+
+def run_backtest(dataset: Dataset, strategy: Strategy, terms: Terms, engine: Engine = Engine.SKIPPING) -> RunResult:
+    """Run ``strategy`` over the whole of ``dataset``.
+
+    Raises DataError for inputs that are missing without a waiver, StrategyError
+    when the strategy fails, answers nonsense, or never had enough history to speak.
+    """
+    _refuse_mismatch(dataset, strategy)
+    return _Run(dataset, strategy, terms).result(engine)
+
+
+def _refuse_mismatch(dataset: Dataset, strategy: Strategy) -> None:
+    name, symbol, interval = type(strategy).__name__, dataset.instrument.symbol, dataset.bars.interval
+    if strategy.symbols and symbol not in strategy.symbols:
+        raise StrategyError(
+            f"{name} is made for {', '.join(strategy.symbols)}, the data are {symbol}",
+            next_step=f"run it on {strategy.symbols[0]} data, or remove symbols from the class",
+        )
+    if strategy.interval not in ("", interval):
+        raise StrategyError(
+            f"{name} is made for {strategy.interval} bars, the data have {interval} bars",
+            next_step=f"use {strategy.interval} data, or change interval in the class",
+        )
+
+
+class _Run:
+    """The state of one run while it lasts."""
+
+    def __init__(self, dataset: Dataset, strategy: Strategy, terms: Terms) -> None:
+        self._dataset = dataset
+        self._bars = dataset.bars
+        self._strategy = strategy
+        self._terms = terms
+        self._waivers = require_inputs(dataset, terms.waivers)
+        self._columns = market_columns(dataset, self._waivers, terms.frictions.slippage)
+        self._exchange = Exchange(self._columns, dataset.instrument, terms.frictions, terms.capital)
+        ways = Ways(
+            instrument=dataset.instrument,
+            limits=terms.limits,
+            interval_ms=self._bars.interval_ms,
+            leverage=terms.frictions.leverage,
+            cost_rate=terms.frictions.expected_cost_rate(),
+        )
+        self._cycle = DecisionCycle(ways, RiskGate(rules_of(terms.limits)))
+        self._cursor = Cursor()
+        features = FeatureColumns(self._bars, float(dataset.instrument.tick))
+        self._view = View(self._bars, features, self._cursor, self._exchange.book.holding())
+        self._hears_fills = type(strategy).on_fill is not Strategy.on_fill
+        self._fills_told = 0
+        self._happened = 0
+        self._bars_needed = 0
+        self._was_warm = False
+        self._orders: list[Order] = []
+        rows = len(self._bars)
+        self._equity = np.empty(rows)
+        self._position = np.empty(rows)
+
+    def result(self, engine: Engine) -> RunResult:
+        self._guarded_start()
+        if engine is Engine.PLAIN:
+            self._run_plain()
+        else:
+            self._run_skipping()
+        if not self._was_warm:
+            raise StrategyError(
+                f"{type(self._strategy).__name__} never had enough history to speak: "
+                f"it needs {self._bars_needed} bars, the data have {len(self._bars)}",
+                next_step="shorten its lengths or run it on more data",
+            )
+        return self._told()
+
+    # -- the reference --------------------------------------------------------------
+
+    def _run_plain(self) -> None:
+        for row in range(len(self._bars)):
+            self._happen(row)
+            self._mark(row, row + 1)
+            self._decide(row, self._ask(row))
+
+    # -- the same, without the silent parts -----------------------------------------
+
+    def _run_skipping(self) -> None:
+        rows, row = len(self._bars), 0
+        while row < rows:
+            quiet = self._exchange.quiet_until(row, rows)
+            spoke, answer = self._first_word(row, quiet)
+            self._mark(row, min(spoke + 1, quiet))
+            if spoke < quiet:
+                self._decide(spoke, answer)
+                row = spoke + 1
+            elif quiet < rows:
+                self._happen(quiet)
+                self._mark(quiet, quiet + 1)
+                self._decide(quiet, self._ask(quiet))
+                row = quiet + 1
+            else:
+                row = rows
+
+    def _first_word(self, row: int, end: int) -> tuple[int, Answer]:
+        """The first row in [row, end) on which the strategy answers, and its answer; ``end`` and None for silence."""
+        row = max(row, self._strategy.warmup)
+        if isinstance(self._strategy, SignalStrategy):
+            self._was_warm = True
+            row = self._strategy.next_change(row, end)
+            return (row, self._ask(row)) if row < end else (end, None)
+        cursor, view, on_bar = self._cursor, self._view, self._strategy.on_bar
+        while row < end:
+            try:
+                for cursor.row in range(row, end):
+                    answer = on_bar(view)
+                    if answer is not None:
+                        self._was_warm = True
+                        return cursor.row, answer
+            except NotWarm as early:
+                self._bars_needed = early.bars_needed
+                row = cursor.row + 1
+            except Exception as error:
+                raise self._blamed(error) from error
+            else:
+                self._was_warm = True
+                return end, None
+        return end, None
+
+    # -- the parts of a bar ---------------------------------------------------------
+
+    def _happen(self, row: int) -> None:
+        exchange = self._exchange
+        exchange.step(row)
+        happened = len(exchange.fills) + len(exchange.payments)
+        if happened == self._happened:
+            return
+        self._happened = happened
+        self._view.holding = exchange.book.holding()
+        new_fills = exchange.fills[self._fills_told :]
+        self._fills_told = len(exchange.fills)
+        if self._hears_fills and new_fills:
+            self._cursor.row = row
+            for fill in new_fills:
+                try:
+                    self._strategy.on_fill(fill)
+                except Exception as error:
+                    raise self._blamed(error) from error
+
+    def _mark(self, start: int, stop: int) -> None:
+        """Equity and position of rows in which nothing happens after their first."""
+        holding = self._view.holding
+        self._position[start:stop] = holding.size
+        self._equity[start:stop] = holding.wallet + (
+            holding.size * self._columns.mark_close[start:stop] - holding.basis
+        )
+
+    def _ask(self, row: int) -> Answer:
+        if row < self._strategy.warmup:
+            return None
+        self._cursor.row = row
+        try:
+            answer = self._strategy.on_bar(self._view)
+        except NotWarm as early:
+            self._bars_needed = early.bars_needed
+            return None
+        except Exception as error:
+            raise self._blamed(error) from error
+        self._was_warm = True
+        return answer
+
+    def _decide(self, row: int, answer: Answer) -> None:
+        if answer is None:
+            return
+        now, exchange, instrument = self._bars.closed_at(row), self._exchange, self._dataset.instrument
+        with exact_arithmetic():
+            price = instrument.price(float(self._bars.close[row]))
+            state = AccountState(
+                position=exchange.book.position,
+                pending_buy=exchange.pending(Side.BUY),
+                pending_sell=exchange.pending(Side.SELL),
+                equity=exchange.book.equity(price),
+                last_price=price,
+                price_known_at=now,
+            )
+            desk = Desk(state=state, available=exchange.book.available, last_price=price)
+            try:
+                plan = self._cycle.plan(answer, desk, now)
+            except StrategyError as error:
+                raise self._blamed(error) from error
+        for approved in plan.orders:
+            self._orders.append(approved.order)
+            exchange.submit(approved)
+        if plan.protection is not None:
+            exchange.protect(plan.protection)
+        for wish in plan.not_sent:
+            codes = tuple(code.value for code in wish.codes)
+            exchange.refusals.append(Refusal(occurred_at=now, order_id=wish.order_id, codes=codes, detail=wish.detail))
+
+    # -- telling --------------------------------------------------------------------
+
+    def _guarded_start(self) -> None:
+        try:
+            self._strategy.on_start()
+        except Exception as error:
+            raise self._blamed(error) from error
+
+    def _blamed(self, error: Exception) -> StrategyError:
+        """The error as the strategy's, with the bar and the line of its file."""
+        place = f"bar {self._cursor.row} closing {format_instant(self._bars.closed_at(self._cursor.row))}"
+        line = _line_of(error, type(self._strategy).__module__)
+        if line:
+            place = f"{line}, {place}"
+        if isinstance(error, QtsError):
+            return StrategyError(error.cause, place=error.place or place, next_step=error.next_step)
+        return StrategyError(
+            f"{type(self._strategy).__name__} raised {type(error).__name__}: {error}",
+            place=place,
+            next_step="fix the strategy; nothing of this run was kept",
+        )
+
+    def _told(self) -> RunResult:
+        exchange, bars, terms = self._exchange, self._bars, self._terms
+        with exact_arithmetic():
+            last_mark = self._dataset.instrument.price(float(self._columns.mark_close[-1]))
+            unrealized = exchange.book.unrealized(last_mark)
+            trades = exchange.trades.finish(unrealized)
+            slippage = sum((trade.slippage for trade in trades), start=ZERO)
+            book = exchange.book
+            equity = book.wallet + unrealized
+        return RunResult(
+            provenance=self._provenance(),
+            closed_at=bars.opened_at + bars.interval_ms,
+            close=bars.close,
+            equity=self._equity,
+            position=self._position,
+            fills=tuple(exchange.fills),
+            funding_payments=tuple(exchange.payments),
+            trades=trades,
+            refusals=tuple(exchange.refusals),
+            wallet=book.wallet,
+            unrealized_pnl=unrealized,
+            costs=CostSplit(
+                fees=book.fees,
+                slippage=slippage,
+                funding=book.funding,
+                liquidation_fees=book.liquidation_fees - book.insurance,
+            ),
+            assumptions=sentences(terms.frictions, self._waivers),
+            halted="the account lost everything" if equity <= 0 else None,
+            orders=tuple(self._orders),
+        )
+
+    def _provenance(self) -> Provenance:
+        dataset, strategy, terms = self._dataset, self._strategy, self._terms
+        return Provenance(
+            strategy=type(strategy).family(),
+            parameters=strategy.parameters(),
+            code_digest=terms.code_digest,
+            data_fingerprint=dataset.fingerprint,
+            data_source=dataset.source,
+            symbol=dataset.instrument.symbol,
+            interval_ms=self._bars.interval_ms,
+            start=dataset.start,
+            end=dataset.end,
+            capital=terms.capital,
+            frictions=terms.frictions.facts(),
+            risk_limits=terms.limits.facts(),
+            waivers=self._waivers,
+            synthetic=dataset.synthetic,
+        )
+
+
+def _line_of(error: Exception, module: str) -> str:
+    """'file.py:12' of the innermost frame that belongs to the strategy's module, '' when there is none."""
+    found, frame = "", error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_globals.get("__name__") == module:
+            found = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}"
+        frame = frame.tb_next
+    return found

@@ -1,0 +1,78 @@
+"""What a run needs to know before it may start, and what it may go without by name.
+
+A missing input is an error that says how to get it, or a waiver somebody gave;
+nothing is ever taken to be zero in silence.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from qts.domain.errors import DataError
+from qts.domain.instant import DAY_MS, format_date, format_duration, format_instant
+from qts.domain.waiver import Waiver
+from qts.market.dataset import Dataset
+
+FUNDING_GAP_MS_MAX = DAY_MS
+"""Venues settle every 8 hours or more often; a day without an event means that some are missing."""
+
+
+def require_inputs(dataset: Dataset, waivers: Iterable[Waiver]) -> tuple[Waiver, ...]:
+    """The waivers this run really uses, in a fixed order. Raises DataError for an input missing without its waiver."""
+    given = frozenset(waivers)
+    needed = [
+        (Waiver.NO_FUNDING, _funding_missing(dataset), "qts data import FILE --kind funding --symbol {symbol}"),
+        (Waiver.NO_BRACKETS, _brackets_missing(dataset), "qts data import FILE --kind brackets --symbol {symbol}"),
+        (Waiver.BRACKETS_UNDATED, _brackets_undated(dataset), "qts data import FILE --kind brackets --as-of DATE"),
+        (Waiver.MARK_FROM_LAST, _mark_missing(dataset), "qts data import FILE --kind mark --symbol {symbol}"),
+    ]
+    used = []
+    for waiver, problem, command in needed:
+        if not problem:
+            continue
+        if waiver not in given:
+            raise DataError(
+                f"{dataset.instrument.symbol}: {problem}",
+                next_step=f"{command.format(symbol=dataset.instrument.symbol)}, or accept it by name: --waive {waiver}",
+            )
+        used.append(waiver)
+    return tuple(used)
+
+
+def _funding_missing(dataset: Dataset) -> str:
+    if dataset.funding is None or len(dataset.funding) == 0:
+        return "the funding history is missing"
+    edges = np.concatenate(([dataset.start], dataset.funding.occurred_at, [dataset.end]))
+    gaps = np.diff(edges)
+    worst = int(np.argmax(gaps))
+    if gaps[worst] <= FUNDING_GAP_MS_MAX:
+        return ""
+    return (
+        f"the funding history has no event for {format_duration(int(gaps[worst]))} "
+        f"from {format_instant(int(edges[worst]))} to {format_instant(int(edges[worst + 1]))}"
+    )
+
+
+def _brackets_missing(dataset: Dataset) -> str:
+    return "the leverage brackets are missing" if dataset.brackets is None else ""
+
+
+def _brackets_undated(dataset: Dataset) -> str:
+    if dataset.brackets is None or dataset.brackets.covers(dataset.start):
+        return ""
+    oldest = dataset.brackets.tables[0].as_of
+    return f"the oldest leverage brackets are of {format_date(oldest)}, the run begins {format_date(dataset.start)}"
+
+
+def _mark_missing(dataset: Dataset) -> str:
+    if dataset.mark is None:
+        return "the mark price is missing"
+    if dataset.bars.interval_ms % dataset.mark.interval_ms != 0:
+        return f"the mark price has {dataset.mark.interval} bars, which do not divide {dataset.bars.interval}"
+    per_bar = dataset.bars.interval_ms // dataset.mark.interval_ms
+    have = np.searchsorted(dataset.mark.opened_at, dataset.bars.opened_at + dataset.bars.interval_ms, side="left")
+    have -= np.searchsorted(dataset.mark.opened_at, dataset.bars.opened_at, side="left")
+    short = np.flatnonzero(have < per_bar)
+    if len(short) == 0:
+        return ""
+    return f"the mark price has no bars for {format_instant(int(dataset.bars.opened_at[short[0]]))}"
