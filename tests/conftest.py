@@ -1,4 +1,4 @@
-"""What every test gets: a home of its own, one Hypothesis profile, real data where there is some, no quiet skip in CI."""
+"""What every test gets: a home of its own, one Hypothesis profile, real data if there is any, no quiet skip in CI."""
 
 import os
 from collections.abc import Generator
