@@ -115,10 +115,14 @@ class Book:
         return realized
 
     def pay_funding(self, amount: Decimal) -> None:
-        """Positive is paid. What the free wallet cannot cover comes out of the position's margin."""
+        """Positive is paid. What the free wallet cannot cover comes out of the position's margin.
+
+        The margin may fall below 0 while the position's profit carries it; its
+        liquidation price then lies on the profit side of the entry.
+        """
         self.wallet -= amount
         self.funding += amount
-        self.margin = max(ZERO, min(self.margin, self.wallet))
+        self.margin = min(self.margin, self.wallet)
 
     def pay_liquidation(self, fee: Decimal, loss_limit: Decimal) -> Decimal:
         """Charge the liquidation fee, and let the insurance fund bear what exceeds ``loss_limit``; returns that credit.
