@@ -1,0 +1,1 @@
+"""Governance: what a world wants, what a run proved, and what may therefore happen. Decides, never acts."""

@@ -1,0 +1,240 @@
+"""From a mapping to a policy, or one error that says everything that is wrong with it.
+
+The mapping may come from YAML, JSON or a program. Whatever is wrong is told
+together, each with its key path, its value and, for a word that is not known,
+the one probably meant. Nothing is guessed: a quoted number is a text.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TypeAlias, cast, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from qts.domain.errors import PolicyError, did_you_mean
+from qts.domain.money import plain
+from qts.worlds.expressions import parse_gate, parse_score
+from qts.worlds.policy import WorldPolicy
+from qts.worlds.policy_validation import HALF_SHARPE_GAP, ProfileBlock
+from qts.worlds.presets import PRESETS
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+LineOf: TypeAlias = Callable[[KeyPath], int | None]
+
+FAULTS_MAX = 8
+"""Faults told in one error; a file with more is told so."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    path: KeyPath
+    sentence: str
+
+
+def parse_policy(
+    data: Mapping[str, object],
+    *,
+    source: str,
+    metrics: frozenset[str],
+    line_of: LineOf | None = None,
+) -> WorldPolicy:
+    """The policy, checked to the last expression.
+
+    source: what the reader calls the place it came from, a file name perhaps.
+    metrics: every name a gate, a score or a threshold may use.
+    line_of: the line a key stands on, when the source has lines.
+    Raises PolicyError.
+    """
+    locate = line_of or _no_lines
+    merged = _on_its_preset(data, source, locate)
+    try:
+        text = json.dumps(merged, default=_as_json)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PolicyError(
+            f"the policy holds a value that is no policy value: {error}",
+            place=source,
+            next_step="use texts, numbers, true, false, null, lists and mappings",
+        ) from None
+    try:
+        policy = WorldPolicy.model_validate_json(text)
+    except ValidationError as error:
+        faults = [_fault(dict(item), merged) for item in error.errors(include_url=False)]
+        raise _policy_error(faults, source, locate) from None
+    faults = list(_metric_faults(policy, metrics))
+    if faults:
+        raise _policy_error(faults, source, locate)
+    return policy
+
+
+def _no_lines(_path: KeyPath) -> None:
+    return None
+
+
+def path_text(path: KeyPath) -> str:
+    """'selection.gates[0]'."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _as_json(value: object) -> object:
+    match value:
+        case Decimal():
+            return plain(value) if value.is_finite() else str(value)
+        case datetime() | date():
+            return value.isoformat()
+        case tuple() | frozenset():
+            return list(value)
+        case Mapping():
+            return dict(value)
+    raise TypeError(f"{value!r} of type {type(value).__name__}")
+
+
+def _on_its_preset(data: Mapping[str, object], source: str, locate: LineOf) -> dict[str, object]:
+    name = data.get("extends")
+    if name is None:
+        return _overlaid({}, data)
+    if not isinstance(name, str) or name not in PRESETS:
+        hint = did_you_mean(str(name), PRESETS)
+        raise PolicyError(
+            f"there is no preset {name!r}.{hint}",
+            place=_place(source, ("extends",), locate),
+            next_step=f"presets: {', '.join(PRESETS)}",
+        )
+    return _overlaid(PRESETS[name], data)
+
+
+def _overlaid(under: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """``over`` laid on ``under``, mapping by mapping; lists and values replace, and so does a block naming a model."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and "model" not in value:
+            merged[key] = _overlaid(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _fault(item: Mapping[str, object], data: Mapping[str, object]) -> _Fault:
+    path = _own_path(cast("KeyPath", item["loc"]), data)
+    message = str(item["msg"]).removeprefix("Value error, ")
+    match item["type"]:
+        case "extra_forbidden":
+            return _Fault(path, _unknown_key(path))
+        case "missing":
+            return _Fault(path, f"the key {path_text(path)!r} is missing")
+        case "union_tag_not_found":
+            return _Fault(path, f"the key '{path_text(path)}.model' is missing: write fixed, atr or impact")
+        case "value_error" if path == () or isinstance(item["input"], Mapping):
+            where = f"{path_text(path)}: " if path else ""
+            return _Fault(path, f"{where}{message}")
+    shown = repr(item["input"])
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    return _Fault(path, f"{path_text(path)} is {shown}: {message[:1].lower()}{message[1:]}")
+
+
+def _own_path(location: KeyPath, data: object) -> KeyPath:
+    """``location`` without what pydantic adds for unions: only keys of the file, and a last one that is missing."""
+    path: list[str | int] = []
+    here = data
+    for index, part in enumerate(location):
+        if isinstance(here, Mapping) and part in here:
+            here = here[cast("str", part)]
+            path.append(part)
+        elif isinstance(here, Sequence) and not isinstance(here, str) and isinstance(part, int) and part < len(here):
+            here = here[part]
+            path.append(part)
+        elif index == len(location) - 1 and isinstance(here, Mapping):
+            path.append(part)
+    return tuple(path)
+
+
+def _unknown_key(path: KeyPath) -> str:
+    wrong = str(path[-1])
+    blocks = list(_blocks_at(path[:-1]))
+    known = sorted({key for block in blocks for key in block.model_fields})
+    where = f" in {path_text(path[:-1])}" if path[:-1] else ""
+    if wrong in known:
+        return f"the key {wrong!r}{where} belongs to another model."
+    hint = did_you_mean(wrong, known)
+    if not hint:
+        elsewhere = sorted({path_text(found) for block in blocks for found in _homes(block, wrong, path[:-1])})
+        hint = f" It belongs in {elsewhere[0]}." if elsewhere else f" Known keys: {', '.join(known)}."
+    return f"unknown key {wrong!r}{where}.{hint}"
+
+
+def _blocks_at(path: KeyPath) -> Iterator[type[BaseModel]]:
+    """The blocks that may stand at a path: one, or several where the file chooses a model."""
+    blocks: list[type[BaseModel]] = [WorldPolicy]
+    for part in path:
+        blocks = [
+            inner
+            for block in blocks
+            if part in block.model_fields
+            for inner in _blocks_in(block.model_fields[str(part)].annotation)
+        ]
+    yield from blocks
+
+
+def _blocks_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        return
+    for inner in get_args(annotation):
+        yield from _blocks_in(inner)
+
+
+def _homes(block: type[BaseModel], key: str, above: KeyPath) -> Iterator[KeyPath]:
+    """Where below ``block`` a key of this name lives."""
+    for name, field in block.model_fields.items():
+        for inner in _blocks_in(field.annotation):
+            if key in inner.model_fields:
+                yield (*above, name)
+            yield from _homes(inner, key, (*above, name))
+
+
+def _metric_faults(policy: WorldPolicy, metrics: frozenset[str]) -> Iterator[_Fault]:
+    for index, gate in enumerate(policy.selection.gates):
+        try:
+            parse_gate(gate, metrics)
+        except PolicyError as error:
+            yield _Fault(("selection", "gates", index), error.cause)
+    try:
+        parse_score(policy.selection.score, metrics)
+    except PolicyError as error:
+        yield _Fault(("selection", "score"), error.cause)
+    for stage in ("backtest", "paper"):
+        profile: ProfileBlock = getattr(policy.validation, stage)
+        for part in ProfileBlock.model_fields:
+            for key, threshold, _ in getattr(profile, part).thresholds():
+                if threshold.metric not in metrics and threshold.metric != HALF_SHARPE_GAP:
+                    yield _Fault(
+                        ("validation", stage, part, key),
+                        f"{key} needs the metric {threshold.metric!r}, which is not known",
+                    )
+
+
+def _policy_error(faults: Sequence[_Fault], source: str, locate: LineOf) -> PolicyError:
+    first, *others = faults
+    cause = first.sentence
+    for fault in others[: FAULTS_MAX - 1]:
+        line = locate(fault.path)
+        cause += f"\n  also{'' if line is None else f' line {line}'}: {fault.sentence}"
+    if len(faults) > FAULTS_MAX:
+        cause += f"\n  and {len(faults) - FAULTS_MAX} more"
+    return PolicyError(
+        cause,
+        place=_place(source, first.path, locate),
+        next_step="docs/worlds.md lists every key of a policy",
+    )
+
+
+def _place(source: str, path: KeyPath, locate: LineOf) -> str:
+    line = locate(path)
+    where = source if line is None else f"{source}:{line}"
+    return f"{where}, {path_text(path)}" if path else where
