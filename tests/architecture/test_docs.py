@@ -1,0 +1,98 @@
+"""The documents are true: generated pages are current, commands exist, links lead somewhere, the example runs."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from qts.domain import errors
+from qts.domain.errors import QtsError
+from tools import cli_page
+from tools.committed import committed_files
+from tools.docs import pages, stale
+from tools.finding import PROJECT
+
+README = PROJECT / "README.md"
+DOCUMENTS = [file for file in committed_files(PROJECT) if file.suffix == ".md"]
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def without_fences(text: str) -> str:
+    return _FENCE.sub("", text)
+
+
+def commands_shown(text: str, program: str) -> set[str]:
+    """'qts data import' for every such line in a code block and every such `code span`, without its arguments."""
+    lines = [line for _, block in _FENCE.findall(text) for line in block.splitlines()]
+    spans = re.findall(r"`([^`\n]+)`", without_fences(text))
+    found = [line.strip().removeprefix("$ ").removeprefix(".venv/bin/") for line in [*lines, *spans]]
+    return {line for line in found if line.startswith(f"{program} ")}
+
+
+def test_the_documents_are_there():
+    named = {file.relative_to(PROJECT).as_posix() for file in DOCUMENTS}
+    assert {"README.md", "CHANGELOG.md", "docs/architecture.md", "docs/glossary.md", "docs/cli.md"} <= named
+
+
+def test_generated_pages_say_what_they_would_say_now():
+    """Proves: UX-6"""
+    assert stale(PROJECT, pages(PROJECT)) == []
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.relative_to(PROJECT).as_posix())
+def test_relative_links_lead_somewhere(file: Path):
+    links = [link.partition("#")[0] for link in _LINK.findall(without_fences(file.read_text(encoding="utf-8")))]
+    dead = [link for link in links if link and ":" not in link and not (file.parent / link).exists()]
+    assert dead == []
+
+
+def test_every_exit_code_is_documented():
+    """Proves: UX-2"""
+    kinds = [QtsError, *QtsError.__subclasses__()]
+    raised = {kind.exit_code for kind in kinds if kind.__module__ == errors.__name__}
+    assert raised | {0, 130} == set(cli_page.EXIT_CODES)
+    readme = README.read_text(encoding="utf-8")
+    for code, (name, _) in cli_page.EXIT_CODES.items():
+        assert re.search(rf"\b{code} {name}\b", readme), f"README does not say what exit code {code} means"
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.relative_to(PROJECT).as_posix())
+def test_every_make_target_a_document_shows_exists(file: Path):
+    targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"setup", "demo", "test", "check", "bench", "docs", "help", "lock"} <= targets
+    for line in commands_shown(file.read_text(encoding="utf-8"), "make"):
+        assert line.split()[1] in targets, line
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.relative_to(PROJECT).as_posix())
+def test_every_qts_command_a_document_shows_exists(file: Path):
+    root = cli_page.root_command()
+    assert root is not None, "the program has no qts.cli.main:app"
+    for line in commands_shown(file.read_text(encoding="utf-8"), "qts"):
+        command = root
+        for word in line.split()[1:]:
+            children = getattr(command, "commands", None)
+            if not children or word.startswith("-"):
+                break
+            assert word in children, f"{line}: there is no {word!r}"
+            command = children[word]
+
+
+def test_make_help_lists_every_target_meant_for_people():
+    shown = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    for target in ("setup", "demo", "test", "check", "bench", "docs", "help"):
+        assert re.search(rf"^  make {target}\s+\S", shown, re.MULTILINE), target
+
+
+def test_the_strategy_in_the_readme_is_one():
+    blocks = [code for language, code in _FENCE.findall(README.read_text(encoding="utf-8")) if language == "python"]
+    assert len(blocks) == 1
+    from qts import Strategy
+
+    scope: dict[str, object] = {"__name__": "readme"}
+    exec(compile(blocks[0], "README.md", "exec"), scope)  # noqa: S102 - it is our own page
+    made = [each for each in scope.values() if isinstance(each, type) and issubclass(each, Strategy)]
+    assert [each.__name__ for each in made if each is not Strategy] == ["Cross"]
