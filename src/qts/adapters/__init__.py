@@ -1,0 +1,1 @@
+"""The outside: files, databases, pages. Only this layer touches the world."""
