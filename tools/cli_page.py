@@ -6,9 +6,11 @@ the width or the colours of anybody's terminal.
 
 import inspect
 from collections.abc import Iterator
+from enum import Enum
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 # Typer carries its own copy of the command classes, so the tree is read by its attributes.
 Command = Any
@@ -60,10 +62,11 @@ def page() -> str:
     command = root_command()
     if command is None:
         return _HEAD + exit_codes + "\nThe program is not built yet.\n"
-    return _HEAD + exit_codes + "".join(_section(path, each) for path, each in commands(command))
+    return _HEAD + exit_codes + "".join(section(path, each) for path, each in commands(command))
 
 
-def _section(path: str, command: Command) -> str:
+def section(path: str, command: Command) -> str:
+    """One command's part of the page."""
     shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
     arguments = [parameter for parameter in shown if parameter.param_type_name == "argument"]
     options = [parameter for parameter in shown if parameter.param_type_name == "option"]
@@ -78,7 +81,7 @@ def _section(path: str, command: Command) -> str:
         lines += [f"| `{_argument(each)}` | {_cell(getattr(each, 'help', ''))} |" for each in arguments]
     if options:
         lines += ["", "| option | meaning | default |", "| --- | --- | --- |"]
-        lines += [f"| `{_option(each)}` | {_cell(each.help)} | {_default(each)} |" for each in options]
+        lines += [f"| `{_cell(_option(each))}` | {_cell(each.help)} | {_default(each)} |" for each in options]
     if children:
         lines += ["", "Commands: " + ", ".join(f"`{name}`" for name, child in children.items() if not child.hidden)]
     return "\n".join(lines) + "\n"
@@ -91,12 +94,22 @@ def _argument(argument: Command) -> str:
 
 
 def _option(option: Command) -> str:
-    names = " / ".join([", ".join(option.opts), *([", ".join(option.secondary_opts)] if option.secondary_opts else [])])
+    names = " / ".join(", ".join(each) for each in (option.opts, option.secondary_opts) if each)
     if option.is_flag or option.count:
         return names
-    choices = getattr(option.type, "choices", None)
-    value = "|".join(str(getattr(each, "value", each)) for each in choices) if choices else option.type.name.upper()
-    return f"{names} {option.metavar or value}"
+    return f"{names} {option.metavar or _value(option.type_descriptor.annotation)}"
+
+
+def _value(annotation: Any) -> str:
+    """What to write for a value of the type: its choices, or TEXT, INTEGER, FLOAT, PATH."""
+    inner = [part for part in get_args(annotation) if part is not type(None)]
+    if get_origin(annotation) is Literal:
+        return "|".join(map(str, inner))
+    if inner:
+        return _value(inner[0])
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return "|".join(str(choice.value) for choice in annotation)
+    return {int: "INTEGER", float: "FLOAT", Path: "PATH"}.get(annotation, "TEXT")
 
 
 def _default(option: Command) -> str:
