@@ -7,11 +7,12 @@ that is not reproducible (hidden state, chance, a clock) fails here too.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qts.domain.errors import StrategyError
 from qts.domain.instant import Instant, format_instant
 from qts.domain.order import Order
+from qts.market.bars import PRICE_COLUMNS
 from qts.market.dataset import Dataset
 from qts.simulation.backtest import Terms, run_backtest
 from qts.simulation.result import Refusal, RunResult
@@ -52,13 +53,21 @@ def find_leak(
             continue
         cut = dataset.bars.closed_at(rows - 1)
         try:
-            short = run_backtest(dataset.between(dataset.start, cut), build(), terms)
+            short = run_backtest(_without_future(dataset, cut), build(), terms)
         except StrategyError:
             short = None
         leak = _first_difference(cut, _decisions(full, cut), [] if short is None else _decisions(short, cut))
         if leak is not None:
             return leak
     return None
+
+
+def _without_future(dataset: Dataset, cut: Instant) -> Dataset:
+    """The data up to ``cut`` in memory of their own, so that no array leads back to the rest."""
+    window = dataset.between(dataset.start, cut)
+    bars = window.bars
+    columns = {name: getattr(bars, name).copy() for name in ("opened_at", *PRICE_COLUMNS, "volume")}
+    return replace(window, bars=replace(bars, **columns))
 
 
 def _decisions(result: RunResult, until: Instant) -> list[Order | Refusal]:
