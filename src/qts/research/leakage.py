@@ -1,93 +1,108 @@
-"""Does a strategy know the future? Prefix replay: decide again on data that end early, and compare.
+"""Does a strategy know the future? Blindfold replay: decide again while the future is not there, and compare.
 
-Whatever a strategy decided up to an instant must be decided again, word for
-word, when everything after that instant is missing. Trades are never looked at:
-only decisions, so sizes, fills and costs cannot raise a false alarm. A strategy
-that is not reproducible (hidden state, chance, a clock) fails here too.
+The strategy runs a second time over columns in memory of their own, whose rows
+after the present hold NaN; each row is written just before the strategy is
+asked about it. Whatever it decided with the future in reach it must decide
+again, word for word, on every bar. Trades are not compared, only decisions, so
+sizes, fills and costs cannot raise a false alarm. A strategy that is not
+reproducible (hidden state, chance, a clock) fails here too.
+
+Features come from the trusted registry, whose columns are tested to be causal.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+import numpy as np
 
 from qts.domain.errors import StrategyError
+from qts.domain.fill import Fill
 from qts.domain.instant import Instant, format_instant
+from qts.domain.money import plain
 from qts.domain.order import Order
-from qts.market.bars import PRICE_COLUMNS
+from qts.market.bars import PRICE_COLUMNS, Bars
 from qts.market.dataset import Dataset
+from qts.market.view import Cursor, View
 from qts.simulation.backtest import Terms, run_backtest
 from qts.simulation.result import Refusal, RunResult
+from qts.strategy.features.columns import FeatureColumns
+from qts.strategy.intent import Answer
 from qts.strategy.strategy import Strategy
 
-CUTS = (0.35, 0.6, 0.85)
-"""Where the data are cut, as shares of their bars."""
+_HIDDEN = (*PRICE_COLUMNS, "volume")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
-    """The first decision that changed when the future went missing."""
+    """The first decision that changed when the future was missing."""
 
-    cut: Instant
     decided_at: Instant
     with_future: str
     without_future: str
 
     def sentence(self) -> str:
         return (
-            f"on the bar closing {format_instant(self.decided_at)} the strategy decided {self.with_future} "
-            f"with the data after {format_instant(self.cut)}, and {self.without_future} without them: "
-            "it uses the future, or it is not reproducible"
+            f"on the bar closing {format_instant(self.decided_at)} the strategy decided {self.with_future}, "
+            f"but {self.without_future} when later bars were hidden: it uses the future, or it is not reproducible"
         )
 
 
-def find_leak(
-    dataset: Dataset,
-    build: Callable[[], Strategy],
-    terms: Terms,
-    full: RunResult,
-    cuts: Sequence[float] = CUTS,
-) -> Leak | None:
-    """The first leak found, or None. build: makes the strategy anew. full: its run over the whole data set."""
-    for share in cuts:
-        rows = int(len(dataset.bars) * share)
-        if rows < 1:
-            continue
-        cut = dataset.bars.closed_at(rows - 1)
-        try:
-            short = run_backtest(_without_future(dataset, cut), build(), terms)
-        except StrategyError:
-            short = None
-        leak = _first_difference(cut, _decisions(full, cut), [] if short is None else _decisions(short, cut))
-        if leak is not None:
-            return leak
+def find_leak(dataset: Dataset, build: Callable[[], Strategy], terms: Terms, full: RunResult) -> Leak | None:
+    """The first leak, or None. build: makes the strategy anew. full: its run over ``dataset`` under ``terms``."""
+    blindfolded = _Blindfolded(build(), dataset)
+    try:
+        blind = run_backtest(dataset, blindfolded, terms)
+    except StrategyError as error:
+        last = dataset.bars.closed_at(blindfolded.row)
+        return Leak(decided_at=last, with_future="without complaint", without_future=f"failed ({error.cause})")
+    for seen, hidden in zip_longest(_decisions(full), _decisions(blind)):
+        if seen != hidden:
+            first = min(_instant(decision) for decision in (seen, hidden) if decision is not None)
+            return Leak(decided_at=first, with_future=_told(seen, first), without_future=_told(hidden, first))
     return None
 
 
-def _without_future(dataset: Dataset, cut: Instant) -> Dataset:
-    """The data up to ``cut`` in memory of their own, so that no array leads back to the rest."""
-    window = dataset.between(dataset.start, cut)
-    bars = window.bars
-    columns = {name: getattr(bars, name).copy() for name in ("opened_at", *PRICE_COLUMNS, "volume")}
-    return replace(window, bars=replace(bars, **columns))
+class _Blindfolded(Strategy):
+    """Asks ``inner`` through a view of its own, whose columns end at the present."""
+
+    def __init__(self, inner: Strategy, dataset: Dataset) -> None:
+        self._inner = inner
+        self._true = dataset.bars
+        self._columns = {name: getattr(dataset.bars, name).copy() for name in _HIDDEN}
+        self._bars: Bars = replace(dataset.bars, **self._columns)
+        self._features = FeatureColumns(dataset.bars, float(dataset.instrument.tick))
+        self._cursor = Cursor()
+        self._view: View | None = None
+        self.row = 0
+
+    def on_start(self) -> None:
+        for column in self._columns.values():
+            column[:] = np.nan
+        self._inner.on_start()
+
+    def on_bar(self, view: View) -> Answer:
+        row = view.bar_number
+        for name, column in self._columns.items():
+            column[self.row : row + 1] = getattr(self._true, name)[self.row : row + 1]
+        self.row = self._cursor.row = row
+        if self._view is None:
+            self._view = View(self._bars, self._features, self._cursor, view.holding)
+        self._view.holding = view.holding
+        if row < self._inner.warmup:
+            return None
+        return self._inner.on_bar(self._view)
+
+    def on_fill(self, fill: Fill) -> None:
+        self._inner.on_fill(fill)
 
 
-def _decisions(result: RunResult, until: Instant) -> list[Order | Refusal]:
-    """What was decided at or before ``until``, in order; a refusal of an order already sent is the venue's."""
+def _decisions(result: RunResult) -> list[Order | Refusal]:
+    """What was decided, in order; a refusal of an order already sent is the venue's, not a decision."""
     sent = {order.order_id for order in result.orders}
-    decisions: list[Order | Refusal] = [order for order in result.orders if order.created_at <= until]
-    decisions += [
-        refusal for refusal in result.refusals if refusal.occurred_at <= until and refusal.order_id not in sent
-    ]
+    decisions: list[Order | Refusal] = list(result.orders)
+    decisions += [refusal for refusal in result.refusals if refusal.order_id not in sent]
     return sorted(decisions, key=lambda decision: (_instant(decision), decision.order_id))
-
-
-def _first_difference(cut: Instant, full: list[Order | Refusal], short: list[Order | Refusal]) -> Leak | None:
-    for row in range(max(len(full), len(short))):
-        a = full[row] if row < len(full) else None
-        b = short[row] if row < len(short) else None
-        if a != b:
-            first = min(_instant(decision) for decision in (a, b) if decision is not None)
-            return Leak(cut=cut, decided_at=first, with_future=_told(a, first), without_future=_told(b, first))
-    return None
 
 
 def _instant(decision: Order | Refusal) -> Instant:
@@ -97,8 +112,8 @@ def _instant(decision: Order | Refusal) -> Instant:
 def _told(decision: Order | Refusal | None, at: Instant) -> str:
     match decision:
         case Order() if decision.created_at == at:
-            return f"to {decision.side} {decision.quantity.normalize():f}"
+            return f"to {decision.side} {plain(decision.quantity)}"
         case Refusal() if decision.occurred_at == at:
-            return f"an order that was refused ({decision.codes[0]})"
+            return f"on an order that was refused ({decision.codes[0]})"
         case _:
             return "nothing"
