@@ -49,8 +49,14 @@ class Basis:
 
     @cached_property
     def days(self) -> Floats:
-        """The day returns, when there are enough for an annual figure."""
-        return day.enough(self.equity.day_returns, DAYS_MIN)
+        """The day returns, when there are enough for an annual figure and money to go on with."""
+        return day.enough(self._solvent_days, DAYS_MIN)
+
+    @property
+    def _solvent_days(self) -> Floats:
+        if self.equity.is_total_loss:  # the plain mean of the days before can still be above 0, which would flatter
+            raise Undefined("everything was lost, and no average of days speaks of that")
+        return self.equity.day_returns
 
     @property
     def tail_days(self) -> Floats:
@@ -59,7 +65,7 @@ class Basis:
 
     @property
     def halves(self) -> tuple[Floats, Floats]:
-        returns = self.equity.day_returns
+        returns = self._solvent_days
         if len(returns) < 2 * DAYS_MIN:
             raise Undefined(f"{len(returns)} day returns do not make two halves of {DAYS_MIN}")
         return returns[: len(returns) // 2], returns[len(returns) // 2 :]

@@ -30,7 +30,8 @@ def _exposure(basis: Basis) -> float:
 
 def _turnover(basis: Basis) -> float:
     traded = float(sum((fill.quantity * fill.price for fill in basis.traded.fills), Decimal(0)))
-    mean_equity = float(basis.equity.points[1:].mean()) if len(basis.days) else 0.0
+    day.enough(basis.equity.day_returns, DAYS_MIN)
+    mean_equity = float(basis.equity.points[1:].mean())
     if mean_equity <= 0:
         raise Undefined("all was lost before the first bar closed")
     return traded / mean_equity / (basis.equity.elapsed_ms / YEAR_MS)
@@ -38,7 +39,7 @@ def _turnover(basis: Basis) -> float:
 
 def _calmar(basis: Basis) -> float:
     deepest = drawdown.max_drawdown(basis.equity.points)
-    if deepest <= day.NOISE:
+    if deepest == 0:
         raise Undefined("equity never fell below a peak")
     return basis.equity.cagr / deepest
 
@@ -53,7 +54,8 @@ _DAY = (
     "simple returns of UTC days from marked equity, after all costs; a bar closing at 00:00:00Z belongs to the day "
     "ending there; a day without bars returns 0"
 )
-_ANNUAL = f"{_DAY}; 365 days a year, risk-free rate 0; at least {DAYS_MIN} days"
+_MEAN = f"{_DAY}; at least {DAYS_MIN} days; undefined after a total loss"
+_ANNUAL = f"{_MEAN}; 365 days a year, risk-free rate 0"
 _TAIL = f"{_DAY}; a loss is positive; at least {TAIL_DAYS_MIN} days"
 _FALL = (
     "positive fraction of the running peak of marked equity at bar closes, compounded; the first peak is the capital"
@@ -158,7 +160,7 @@ _ALL: Final = (
         name="gain_to_pain",
         title="Gain to pain",
         formula="sum(r) / |sum(r below 0)|",
-        convention=f"{_DAY}; at least {DAYS_MIN} days",
+        convention=_MEAN,
         unit=Unit.RATIO,
         better=Better.HIGHER,
         function=lambda basis: day.gain_to_pain(basis.days),
@@ -203,7 +205,7 @@ _ALL: Final = (
         name="skew",
         title="Skew",
         formula="mean((r - mean)^3) / mean((r - mean)^2)^1.5",
-        convention=f"{_DAY}; at least {DAYS_MIN} days",
+        convention=_MEAN,
         unit=Unit.RATIO,
         better=Better.NEITHER,
         function=lambda basis: day.skew(basis.days),
@@ -212,7 +214,7 @@ _ALL: Final = (
         name="kurtosis",
         title="Kurtosis",
         formula="mean((r - mean)^4) / mean((r - mean)^2)^2",
-        convention=f"{_DAY}; 3 is normal, nothing subtracted; at least {DAYS_MIN} days",
+        convention=f"{_MEAN}; 3 is normal, nothing is subtracted",
         unit=Unit.RATIO,
         better=Better.NEITHER,
         function=lambda basis: day.kurtosis(basis.days),

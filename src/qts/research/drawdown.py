@@ -11,6 +11,7 @@ import numpy as np
 
 from qts.domain.instant import DAY_MS, Instant
 from qts.market.bars import Floats, Instants
+from qts.research.returns import NOISE
 from qts.research.undefined import Undefined
 
 
@@ -34,8 +35,12 @@ class Episode:
 
 
 def drawdowns(points: Floats) -> Floats:
-    """float64, shape as ``points``, each in [0, 1]. points: equity, 0 or more, the first above 0."""
-    return np.asarray(1.0 - points / np.maximum.accumulate(points))
+    """float64, shape as ``points``, each in [0, 1]. points: equity, 0 or more, the first above 0.
+
+    A fall of less than 1e-12 of the peak is rounding and counts as none.
+    """
+    fall = 1.0 - points / np.maximum.accumulate(points)
+    return np.where(fall > NOISE, fall, 0.0)
 
 
 def episodes(points: Floats, instants: Instants) -> tuple[Episode, ...]:
