@@ -18,7 +18,7 @@ from qts.domain.instant import Duration, format_duration
 from qts.market.bars import PRICE_COLUMNS, Bars, Floats, Instants, read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,7 +97,7 @@ class RawBars:
 
     def digest(self) -> str:
         """SHA-256 over symbol, interval and every value, order of rows included."""
-        return _digest(f"bars:{self.symbol}:{self.interval_ms}", self.columns())
+        return raw_digest(f"bars:{self.symbol}:{self.interval_ms}", self.columns())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,14 +127,15 @@ class RawFunding:
 
     def digest(self) -> str:
         """SHA-256 over symbol and every value, order of rows included."""
-        return _digest(f"funding:{self.symbol}", self.columns())
+        return raw_digest(f"funding:{self.symbol}", self.columns())
 
 
 def _column(values: npt.NDArray[np.generic], kind: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
     return read_only(np.ascontiguousarray(values, dtype=kind))
 
 
-def _digest(head: str, columns: "Iterator[tuple[str, npt.NDArray[np.generic]]]") -> str:
+def raw_digest(head: str, columns: "Iterable[tuple[str, npt.NDArray[np.generic]]]") -> str:
+    """SHA-256 over a heading and columns, each preceded by its name and length."""
     sha = hashlib.sha256(head.encode())
     for name, values in columns:
         sha.update(f"{name}:{len(values)}".encode())
