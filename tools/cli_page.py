@@ -57,6 +57,19 @@ def commands(command: Command, path: str = "qts") -> Iterator[tuple[str, Command
             yield from commands(child, f"{path} {name}")
 
 
+def unknown_word(line: str, root: Command) -> str | None:
+    """The word of 'qts data improt FILE' that names no command, or None. Arguments and options are not looked at."""
+    command = root
+    for word in line.split()[1:]:
+        children = getattr(command, "commands", {})
+        if not children or word.startswith("-") or word == "COMMAND" or word.startswith("["):
+            return None
+        if word not in children:
+            return word
+        command = children[word]
+    return None
+
+
 def page() -> str:
     exit_codes = "".join(f"| {code} | {name} | {meaning} |\n" for code, (name, meaning) in EXIT_CODES.items())
     command = root_command()

@@ -11,7 +11,7 @@ from qts.domain.errors import QtsError
 from tools import cli_page
 from tools.committed import committed_files
 from tools.docs import pages, stale
-from tools.finding import PROJECT
+from tools.finding import PROJECT, python_modules
 
 README = PROJECT / "README.md"
 DOCUMENTS = [file for file in committed_files(PROJECT) if file.suffix == ".md"]
@@ -24,12 +24,17 @@ def without_fences(text: str) -> str:
     return _FENCE.sub("", text)
 
 
-def commands_shown(text: str, program: str) -> set[str]:
-    """'qts data import' for every such line in a code block and every such `code span`, without its arguments."""
-    lines = [line for _, block in _FENCE.findall(text) for line in block.splitlines()]
-    spans = re.findall(r"`([^`\n]+)`", without_fences(text))
-    found = [line.strip().removeprefix("$ ").removeprefix(".venv/bin/") for line in [*lines, *spans]]
-    return {line for line in found if line.startswith(f"{program} ")}
+def shown(program: str) -> list[tuple[str, str]]:
+    """(document, 'qts data import ...') for every such line of a code block and every such `code span`."""
+    found = []
+    for file in DOCUMENTS:
+        text = file.read_text(encoding="utf-8")
+        fenced = [line for _, block in _FENCE.findall(text) for line in block.splitlines()]
+        indented = re.findall(r"^    (\S.*)$", text, re.MULTILINE)
+        spans = re.findall(r"`([^`\n]+)`", without_fences(text))
+        lines = (line.strip().removeprefix("$ ").removeprefix(".venv/bin/") for line in [*fenced, *indented, *spans])
+        found += [(file.name, line) for line in lines if line.startswith(f"{program} ")]
+    return found
 
 
 def test_the_documents_are_there():
@@ -59,32 +64,37 @@ def test_every_exit_code_is_documented():
         assert re.search(rf"\b{code} {name}\b", readme), f"README does not say what exit code {code} means"
 
 
-@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.relative_to(PROJECT).as_posix())
-def test_every_make_target_a_document_shows_exists(file: Path):
+def test_every_make_target_a_document_shows_exists():
     targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert {"setup", "demo", "test", "check", "bench", "docs", "help", "lock"} <= targets
-    for line in commands_shown(file.read_text(encoding="utf-8"), "make"):
-        assert line.split()[1] in targets, line
+    lines = shown("make")
+    assert {"demo", "test"} <= {line.split()[1] for document, line in lines if document == "README.md"}
+    assert [line for line in lines if line[1].split()[1] not in targets] == []
 
 
-@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.relative_to(PROJECT).as_posix())
-def test_every_qts_command_a_document_shows_exists(file: Path):
+def test_every_qts_command_a_document_shows_exists():
+    """Proves: UX-6"""
     root = cli_page.root_command()
-    assert root is not None, "the program has no qts.cli.main:app"
-    for line in commands_shown(file.read_text(encoding="utf-8"), "qts"):
-        command = root
-        for word in line.split()[1:]:
-            children = getattr(command, "commands", None)
-            if not children or word.startswith("-"):
-                break
-            assert word in children, f"{line}: there is no {word!r}"
-            command = children[word]
+    assert root is not None, "there is no qts.cli.main:app"
+    lines = shown("qts")
+    assert len(lines) > 5
+    assert [line for line in lines if cli_page.unknown_word(line[1], root) is not None] == []
+
+
+def test_every_environment_variable_is_documented():
+    text = "".join(file.read_text(encoding="utf-8") for file in DOCUMENTS)
+    read = {
+        name
+        for module in python_modules(PROJECT, "src", "tests")
+        for name in re.findall(r"[\"'](QTS_[A-Z_]+)[\"']", module.text)
+    }
+    assert "QTS_HOME" in read
+    assert [name for name in sorted(read) if name not in text] == []
 
 
 def test_make_help_lists_every_target_meant_for_people():
-    shown = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     for target in ("setup", "demo", "test", "check", "bench", "docs", "help"):
-        assert re.search(rf"^  make {target}\s+\S", shown, re.MULTILINE), target
+        assert re.search(rf"^  make {target}\s+\S", printed, re.MULTILINE), target
 
 
 def test_the_strategy_in_the_readme_is_one():

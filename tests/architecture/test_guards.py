@@ -215,7 +215,7 @@ class Direction(StrEnum):
     DESCENDING = "down"
 
 
-def test_every_new_option_appears_on_the_page_of_commands():
+def test_a_command_is_known_and_its_options_are_on_the_page():
     import typer
 
     app = typer.Typer()
@@ -235,7 +235,10 @@ def test_every_new_option_appears_on_the_page_of_commands():
     def program() -> None:
         """The program."""
 
-    found = dict(cli_page.commands(typer.main.get_command(app)))
+    root = typer.main.get_command(app)
+    assert cli_page.unknown_word("qts rows BTCUSDT", root) is None
+    assert cli_page.unknown_word("qts rwos BTCUSDT", root) == "rwos"
+    found = dict(cli_page.commands(root))
     assert list(found) == ["qts", "qts rows"]
     section = cli_page.section("qts rows", found["qts rows"])
     assert "    qts rows SYMBOL [OPTIONS]" in section
