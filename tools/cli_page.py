@@ -62,7 +62,7 @@ def unknown_word(line: str, root: Command) -> str | None:
     command = root
     for word in line.split()[1:]:
         children = getattr(command, "commands", {})
-        if not children or word.startswith("-") or word == "COMMAND" or word.startswith("["):
+        if not children or word.startswith(("-", "[")) or word == "COMMAND":
             return None
         if word not in children:
             return word
