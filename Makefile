@@ -14,7 +14,7 @@ COVERED := src/qts/domain/*,src/qts/risk/*,src/qts/simulation/*,src/qts/worlds/*
 COVERAGE_FLOOR := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test plain cover check bench docs lock clean
+.PHONY: help setup demo test plain cover check lint types layers pages walls bench docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -35,12 +35,22 @@ cover: $(VENV)/.dev ## run the test suite and enforce the coverage floors
 	@$(VENV)/bin/python -m pytest -n $(PYTEST_WORKERS) --cov --cov-report=
 	@$(VENV)/bin/coverage report --include='$(COVERED)' --skip-covered --show-missing --fail-under=$(COVERAGE_FLOOR)
 
-check: $(VENV)/.dev ## lint, types, layers, tidiness, documents, locks
+check: lint types layers pages walls ## lint, types, layers, tidiness, documents, locks (-k: go on past a failure)
+
+lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+types: $(VENV)/.dev
 	$(VENV)/bin/mypy
+
+layers: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
+
+pages: $(VENV)/.dev
 	$(VENV)/bin/python -m tools.docs --check
+
+walls: $(VENV)/.dev
 	$(VENV)/bin/python -m pytest -n $(PYTEST_WORKERS) tests/architecture
 
 bench: $(BENCH_VENV)/.bench ## measure QTS beside its peers, in a venv of its own
@@ -65,7 +75,7 @@ $(VENV)/.made $(BENCH_VENV)/.made:
 	@command -v $(PYTHON) >/dev/null || { echo "QTS needs Python >= 3.11: $(PYTHON) is not on the PATH."; \
 		echo "  next: install it, or name another: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' || { \
-		echo "QTS needs Python >= 3.11 and < 3.15: $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+		echo "QTS needs Python >= 3.11 and < 3.15: $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1)."; \
 		echo "  next: name another: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(@D) >/dev/null 2>&1 || { \
 		rm -rf $(@D) .boot; \
