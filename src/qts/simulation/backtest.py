@@ -66,6 +66,26 @@ def run_backtest(dataset: Dataset, strategy: Strategy, terms: Terms, engine: Eng
     return _Run(dataset, strategy, terms).result(engine)
 
 
+def provenance_of(dataset: Dataset, strategy: Strategy, terms: Terms) -> Provenance:
+    """What a run will be a function of, known before it is run. Raises DataError for a missing, unwaived input."""
+    return Provenance(
+        strategy=type(strategy).family(),
+        parameters=strategy.parameters(),
+        code_digest=terms.code_digest,
+        data_fingerprint=dataset.fingerprint,
+        data_source=dataset.source,
+        symbol=dataset.instrument.symbol,
+        interval_ms=dataset.bars.interval_ms,
+        start=dataset.start,
+        end=dataset.end,
+        capital=terms.capital,
+        frictions=terms.frictions.facts(),
+        risk_limits=terms.limits.facts(),
+        waivers=require_inputs(dataset, terms.waivers),
+        synthetic=dataset.synthetic,
+    )
+
+
 def _refuse_mismatch(dataset: Dataset, strategy: Strategy) -> None:
     name, symbol, interval = type(strategy).__name__, dataset.instrument.symbol, dataset.bars.interval
     if strategy.symbols and symbol not in strategy.symbols:
@@ -88,7 +108,8 @@ class _Run:
         self._bars = dataset.bars
         self._strategy = strategy
         self._terms = terms
-        self._waivers = require_inputs(dataset, terms.waivers)
+        self._provenance = provenance_of(dataset, strategy, terms)
+        self._waivers = self._provenance.waivers
         self._columns = market_columns(dataset, self._waivers, terms.frictions.slippage)
         self._exchange = Exchange(self._columns, dataset.instrument, terms.frictions, terms.capital)
         ways = Ways(
@@ -280,7 +301,7 @@ class _Run:
             book = exchange.book
             equity = book.wallet + unrealized
         return RunResult(
-            provenance=self._provenance(),
+            provenance=self._provenance,
             closed_at=bars.opened_at + bars.interval_ms,
             close=bars.close,
             equity=self._equity,
@@ -300,25 +321,6 @@ class _Run:
             assumptions=sentences(terms.frictions, self._waivers),
             halted="the account lost everything" if equity <= 0 else None,
             orders=tuple(self._orders),
-        )
-
-    def _provenance(self) -> Provenance:
-        dataset, strategy, terms = self._dataset, self._strategy, self._terms
-        return Provenance(
-            strategy=type(strategy).family(),
-            parameters=strategy.parameters(),
-            code_digest=terms.code_digest,
-            data_fingerprint=dataset.fingerprint,
-            data_source=dataset.source,
-            symbol=dataset.instrument.symbol,
-            interval_ms=self._bars.interval_ms,
-            start=dataset.start,
-            end=dataset.end,
-            capital=terms.capital,
-            frictions=terms.frictions.facts(),
-            risk_limits=terms.limits.facts(),
-            waivers=self._waivers,
-            synthetic=dataset.synthetic,
         )
 
 

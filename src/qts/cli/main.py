@@ -1,0 +1,61 @@
+"""The ``qts`` command: what exists, and how it ends.
+
+Every expected failure leaves with the exit code of its kind and a message that
+names cause, place and next step. Commands live in files of their own and
+import what they need when they run, so that ``qts --help`` stays light.
+"""
+
+import typer
+from typer.core import TyperGroup
+
+from qts import __version__
+from qts.cli import backtest, data, demo, doctor, report, run, submit, world
+from qts.cli.output import say
+from qts.domain.errors import QtsError
+
+INTERRUPTED = 130
+
+
+class _Guarded(TyperGroup):
+    """Turns expected failures into messages and exit codes, in one place for all commands."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except QtsError as error:
+            say(f"error: {error}")
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt:
+            say("interrupted: nothing was left half written")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    name="qts",
+    cls=_Guarded,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Takes a trading strategy from a file to live money, one governed step at a time.",
+    epilog="Exit codes: 0 ok, 1 fault of ours, 2 usage, 3 the answer is no, 4 data, 5 strategy, "
+    "6 policy or world, 7 storage, 130 interrupted.",
+)
+app.add_typer(data.app, name="data")
+app.command("backtest")(backtest.backtest)
+app.command("submit")(submit.submit)
+app.add_typer(world.app, name="world")
+app.add_typer(run.app, name="run")
+app.command("report")(report.report)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+
+
+@app.command("version")
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,62 @@
+"""How commands answer: one JSON document or a page of text on stdout; progress and messages on stderr."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qts.domain.money import plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Output(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to answer: text for people, or JSON.")]
+
+
+def print_json(document: object) -> None:
+    """One document, keys in the order given, decimals as text."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, default=_plain)
+    sys.stdout.write("\n")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    return str(value)
+
+
+def page() -> "Console":
+    """The console for results."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def say(message: str) -> None:
+    """A message beside the result, for people."""
+    sys.stderr.write(message + "\n")
+
+
+@contextmanager
+def working(message: str, *, quiet: bool) -> Iterator[None]:
+    """A spinner on a terminal while something takes its time; nothing when quiet or piped."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(message):
+        yield
