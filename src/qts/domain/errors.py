@@ -51,7 +51,7 @@ class UsageError(QtsError):
     exit_code = 2
 
 
-class CheckFailed(QtsError):
+class CheckFailed(QtsError):  # noqa: N818 - the answer is no; nothing went wrong
     exit_code = 3
 
 

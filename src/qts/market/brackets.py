@@ -40,8 +40,8 @@ class BracketTable:
             due = lower.deduction + upper.notional_floor * (upper.maintenance_rate - lower.maintenance_rate)
             if lower.notional_cap != upper.notional_floor or due != upper.deduction:
                 raise DataError(
-                    f"{self.symbol} brackets do not join: bracket {number} starts at {plain(upper.notional_floor)} with "
-                    f"deduction {plain(upper.deduction)}, expected {plain(lower.notional_cap)} and {plain(due)}",
+                    f"{self.symbol} brackets do not join: bracket {number} starts at {plain(upper.notional_floor)} "
+                    f"with deduction {plain(upper.deduction)}, expected {plain(lower.notional_cap)} and {plain(due)}",
                     place=f"table of {format_date(self.as_of)}",
                 )
 

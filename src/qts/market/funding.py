@@ -42,7 +42,7 @@ class Funding:
 
     @classmethod
     def from_published(cls, symbol: str, published_at: Instants, rate: Floats) -> "Funding":
-        """Events with the venue's own stamps, which trail the minute by milliseconds: each goes to its nearest minute."""
+        """Events with the venue's own stamps, which trail the minute by milliseconds: each goes to the nearest one."""
         stamps = np.asarray(published_at, dtype=np.int64)
         return cls(symbol=symbol, occurred_at=(stamps + MINUTE_MS // 2) // MINUTE_MS * MINUTE_MS, rate=rate)
 
