@@ -47,6 +47,9 @@ def _at_most(metric: str) -> Threshold:
 class ThresholdBlock(PolicyBlock):
     """Thresholds of one kind; what missing one of them does, and who answers for them."""
 
+    severity: Severity
+    owner: Owner
+
     def thresholds(self) -> Iterator[tuple[str, Threshold, float]]:
         """Key, what it holds against, and the limit, for every threshold that is set."""
         for key, field in type(self).model_fields.items():
