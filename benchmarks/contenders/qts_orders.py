@@ -1,0 +1,51 @@
+"""QTS: what one order costs, from the answer of the strategy to the booked, certified fill.
+
+The cross of 20/50 is run as it is and with its answers dropped, in turns, in
+one process. The difference, digest of orders and fills included, divided by
+the orders, is the cost of an order: decision, sizing, gate, exchange, book,
+trade list, equity after it, and its rows under the hash.
+"""
+
+import argparse
+import statistics
+import time
+
+from benchmarks.contenders.qts_run import Cross, market, terms
+from benchmarks.measuring import report
+from qts import Strategy, View
+from qts.market.dataset import Dataset
+from qts.simulation.backtest import run_backtest
+from qts.strategy.intent import Answer
+
+_TURNS = 5
+
+
+class Mute(Cross):
+    def on_bar(self, view: View) -> Answer:
+        super().on_bar(view)
+        return None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bars", type=int, required=True)
+    chosen = parser.parse_args()
+    dataset = market(chosen.bars)
+    spoken, silent, orders = [], [], 0
+    for _ in range(_TURNS):
+        seconds, orders = _timed(dataset, Cross())
+        spoken.append(seconds)
+        silent.append(_timed(dataset, Mute())[0])
+    each = (statistics.median(spoken) - statistics.median(silent)) / orders
+    report(orders=orders, us_per_order=each * 1e6)
+
+
+def _timed(dataset: Dataset, strategy: Strategy) -> tuple[float, int]:
+    start = time.perf_counter()
+    result = run_backtest(dataset, strategy, terms())
+    result.digest  # noqa: B018 - certifying the orders is part of their cost
+    return time.perf_counter() - start, len(result.orders)
+
+
+if __name__ == "__main__":
+    main()

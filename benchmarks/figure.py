@@ -1,0 +1,72 @@
+"""What a figure is: contenders that do the same work, and the targets their numbers are held against."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Environment(StrEnum):
+    """Which interpreter a contender runs in. A contender whose environment is absent is left out, in words."""
+
+    QTS = "qts"
+    NAUTILUS = "nautilus"
+
+
+class Quantity(StrEnum):
+    """What is compared, and how it reads. Ratios are taken so that more is better."""
+
+    BARS_PER_SECOND = "bars/s"
+    PROCESS_SECONDS = "s, whole process"
+    MICROSECONDS_PER_ORDER = "us an order"
+    EXTRA_BYTES_PER_BAR = "B a bar"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One command that does the work once.
+
+    command: what follows the interpreter; ``{folder}`` is a folder of the
+    figure's own. prepare: run once, untimed, before the first round.
+    rounds_max: for contenders too slow to be run as often as the others.
+    agrees: False for those that cannot be compared by equity (they do not trade).
+    cause: why its equity may differ, when the reason is known.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Environment = Environment.QTS
+    prepare: tuple[str, ...] = ()
+    rounds_max: int = 100
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What one number should be.
+
+    against: the peer a ratio is taken to, more is better; '' holds the number
+    itself to aim and floor, less is better.
+    """
+
+    requirement: str
+    subject: str
+    against: str = ""
+    aim: float
+    floor: float
+
+    @property
+    def is_ratio(self) -> bool:
+        return self.against != ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """expected_equity: final equity by the reference, checked to the cent; None where nothing is traded."""
+
+    name: str
+    title: str
+    quantity: Quantity
+    contenders: tuple[Contender, ...]
+    targets: tuple[Target, ...]
+    expected_equity: float | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,121 @@
+"""Taking a figure: contenders in turns, each time in a fresh process on one core, medians over the rounds.
+
+Turns, not blocks, so that a slow minute of the machine hits everyone. A
+contender that cannot run is told with its reason and costs the others nothing.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.figure import Contender, Environment, Figure, Quantity
+
+PROJECT = Path(__file__).resolve().parents[1]
+TIMEOUT_S = 600
+_INTERPRETERS = {
+    Environment.QTS: Path(sys.executable),
+    Environment.NAUTILUS: PROJECT / ".venv-bench-nautilus" / "bin" / "python",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One contender's numbers. value: median over rounds, in the figure's unit; None with a reason in ``absent``."""
+
+    contender: str
+    value: float | None
+    lowest: float | None
+    highest: float | None
+    rounds: int
+    equity: float | None
+    trades: int | None
+    calibration_ms: tuple[float, ...]
+    absent: str
+
+
+def take(figure: Figure, rounds: int) -> list[Taken]:
+    """Every contender's numbers, in the figure's order."""
+    reports: dict[str, list[dict[str, float]]] = {contender.name: [] for contender in figure.contenders}
+    absent: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="qts-bench-") as folder:
+        for contender in figure.contenders:
+            absent[contender.name] = _prepare(contender, Path(folder))
+        for turn in range(rounds):
+            for contender in figure.contenders:
+                if absent[contender.name] or turn >= contender.rounds_max:
+                    continue
+                told = _run(contender.command, contender.environment, Path(folder))
+                if isinstance(told, str):
+                    absent[contender.name] = told
+                else:
+                    reports[contender.name].append(told)
+    return [_taken(figure.quantity, name, reports[name], absent[name]) for name in reports]
+
+
+def _prepare(contender: Contender, folder: Path) -> str:
+    """'' when it can run, else why not."""
+    if not _INTERPRETERS[contender.environment].exists():
+        return f"its environment ({_INTERPRETERS[contender.environment].parts[-3]}) is not installed"
+    if contender.prepare:
+        told = _run(contender.prepare, contender.environment, folder)
+        return told if isinstance(told, str) else ""
+    return ""
+
+
+def _run(command: tuple[str, ...], environment: Environment, folder: Path) -> dict[str, float] | str:
+    """What the process reported and its own wall time, or why it could not run."""
+    words = [str(_INTERPRETERS[environment]), *(word.replace("{folder}", str(folder)) for word in command)]
+    if shutil.which("taskset"):
+        words = ["taskset", "--cpu-list", str(max(os.sched_getaffinity(0))), *words]
+    home = tempfile.mkdtemp(dir=folder)
+    settings = {**os.environ, "QTS_HOME": str(Path(home) / "home"), "PYTHONPATH": str(PROJECT)}
+    start = time.perf_counter()
+    try:
+        done = subprocess.run(
+            words, cwd=PROJECT, env=settings, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"it took more than {TIMEOUT_S} s"
+    wall = time.perf_counter() - start
+    if done.returncode != 0:
+        return (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+    last = (done.stdout.strip().splitlines() or [""])[-1]
+    told: Mapping[str, float] = json.loads(last) if last.startswith("{") else {}
+    return {**told, "process_s": wall}
+
+
+def _taken(quantity: Quantity, name: str, reports: list[dict[str, float]], absent: str) -> Taken:
+    values = sorted(_value(quantity, told) for told in reports)
+    first = reports[0] if reports else {}
+    trades = first.get("trades")
+    return Taken(
+        contender=name,
+        value=statistics.median(values) if values else None,
+        lowest=values[0] if values else None,
+        highest=values[-1] if values else None,
+        rounds=len(values),
+        equity=first.get("equity"),
+        trades=None if trades is None else int(trades),
+        calibration_ms=tuple(round(told["calibration_ms"], 1) for told in reports if "calibration_ms" in told),
+        absent=absent,
+    )
+
+
+def _value(quantity: Quantity, told: Mapping[str, float]) -> float:
+    match quantity:
+        case Quantity.BARS_PER_SECOND:
+            return told["bars"] / told["wall_s"]
+        case Quantity.PROCESS_SECONDS:
+            return told["process_s"]
+        case Quantity.MICROSECONDS_PER_ORDER:
+            return told["us_per_order"]
+        case Quantity.EXTRA_BYTES_PER_BAR:
+            return told["extra_bytes"] / told["bars"]
