@@ -7,12 +7,13 @@ still counts: the best of many tries is not the skill of one. Entries are
 chained and never change; there is no way to reset a count.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from qts.domain.instant import Instant
 from qts.worlds.chain import ChainBreak, ChainedRow, first_break
+from qts.worlds.evidence import Hypothesis
 
 
 class TrialKind(StrEnum):
@@ -59,6 +60,46 @@ class TrialNote:
         }
 
 
+def opening(
+    hypothesis: Hypothesis, *, world: str | None, run_id: str | None, held_to: Mapping[str, object], at: Instant
+) -> TrialNote:
+    """The note that says what is about to be tried and what it will be held to."""
+    return TrialNote(
+        kind=TrialKind.OPENED,
+        family=hypothesis.family,
+        trial_key=hypothesis.trial_key,
+        world=world,
+        run_id=run_id,
+        hypothesis={**hypothesis.facts(), "held_to": dict(held_to)},
+        result_digest=None,
+        sharpe=None,
+        recorded_at=at,
+    )
+
+
+def closing(
+    hypothesis: Hypothesis,
+    *,
+    world: str | None,
+    run_id: str | None,
+    result_digest: str,
+    sharpe: float | None,
+    at: Instant,
+) -> TrialNote:
+    """The note that says what came of it."""
+    return TrialNote(
+        kind=TrialKind.CLOSED,
+        family=hypothesis.family,
+        trial_key=hypothesis.trial_key,
+        world=world,
+        run_id=run_id,
+        hypothesis={},
+        result_digest=result_digest,
+        sharpe=sharpe,
+        recorded_at=at,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialEntry:
     """A note in its place in the ledger."""
@@ -93,6 +134,12 @@ def closed_sharpes(entries: Iterable[TrialEntry], family: str) -> dict[str, floa
         for entry in entries
         if entry.note.family == family and entry.note.kind is TrialKind.CLOSED and entry.note.sharpe is not None
     }
+
+
+def count_at_opening(entries: Sequence[TrialEntry], family: str, run_id: str) -> int:
+    """Distinct trials of a family when a run was opened, itself included; 0 when it is not on the ledger."""
+    own = [entry.sequence for entry in entries if entry.note.run_id == run_id and entry.note.kind is TrialKind.OPENED]
+    return count_trials((entry for entry in entries if entry.sequence <= own[0]), family) if own else 0
 
 
 def verify(entries: Iterable[TrialEntry]) -> ChainBreak | None:

@@ -54,6 +54,11 @@ def judge_case(case: Case) -> Verdict:
     return Verdict(results=results, score=score)
 
 
+def is_current(case: Case) -> bool:
+    """Whether the run's data are fresh enough, at the case's instant, to act on."""
+    return _currency(case).reason_code is ReasonCode.OK
+
+
 def _told(
     rule: str,
     step: RuleStep,

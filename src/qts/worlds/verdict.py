@@ -1,6 +1,5 @@
 """What a world says about a run: one answer per rule, and what the answers add up to."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -134,11 +133,6 @@ class Verdict:
         return tuple(result for result in self.results if not result.is_met)
 
     @property
-    def is_current(self) -> bool:
-        """Whether the data was fresh enough to act on."""
-        return _none_of(self.results, ReasonCode.DATA_STALE, ReasonCode.DATA_FROM_THE_FUTURE)
-
-    @property
     def sentence(self) -> str:
         """The whole verdict in one sentence, worst news first."""
         failed = self.violations
@@ -154,10 +148,6 @@ class Verdict:
 
     def facts(self) -> dict[str, object]:
         return {"score": self.score, "results": [result.facts() for result in self.results]}
-
-
-def _none_of(results: Iterable[RuleResult], *codes: ReasonCode) -> bool:
-    return all(result.reason_code not in codes for result in results)
 
 
 def _headline(failed: tuple[RuleResult, ...]) -> RuleResult:

@@ -1,0 +1,381 @@
+"""A world's front desk: takes hypotheses and evidence, hands out verdicts and decisions, keeps the record.
+
+It never runs a backtest: it judges evidence. Every step is one commit, so a
+process that dies between two steps leaves a run that ``expire_stale`` can end
+and nothing half written. ``now`` and ``actor`` always come from the caller.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from qts.domain.errors import PolicyError, did_you_mean
+from qts.domain.ids import short_id
+from qts.domain.instant import Duration, Instant
+from qts.worlds.decision import DecisionEnvelope
+from qts.worlds.evaluation_run import EvaluationRun, Judged, RunKey, Stage
+from qts.worlds.evidence import Evidence, Hypothesis
+from qts.worlds.ledger import TrialEntry, closing, count_at_opening, count_trials, opening
+from qts.worlds.policy import WorldPolicy, ruleset_hash
+from qts.worlds.policy_parsing import parse_policy
+from qts.worlds.ports import AuditNote, Change, DecisionMade, PolicyVersion, RunMoved, RunOpened, World, WorldStore
+from qts.worlds.run_lifecycle import RunAction
+from qts.worlds.standings import Rules, Standings, StrategyStanding, decide, stand
+from qts.worlds.validation import Case, judge_case
+from qts.worlds.verdict import RuleResult, RuleStatus, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What came of handing in evidence.
+
+    rank, score, weight: the strategy's place in the world; rank None and weight
+    0 when it does not compete. contribution: what it adds to the mean score of
+    the seated. place_reason: why it has a seat or not.
+    """
+
+    run: EvaluationRun
+    verdict: Verdict
+    decision: DecisionEnvelope
+    rank: int | None
+    score: float | None
+    weight: float
+    contribution: float | None
+    place_reason: str
+    standings: Standings
+
+    @property
+    def results(self) -> tuple[RuleResult, ...]:
+        return self.verdict.results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldStatus:
+    """A world at a glance."""
+
+    world: World
+    policy: WorldPolicy
+    versions: int
+    standings: Standings
+    decisions: Mapping[str, DecisionEnvelope]
+    unfinished: tuple[EvaluationRun, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """What a new policy would do to one stored run."""
+
+    run: EvaluationRun
+    before: Verdict
+    after: Verdict
+
+    @property
+    def flips(self) -> bool:
+        return self.before.status is not self.after.status
+
+
+class WorldService:
+    """metrics: every name policies may use."""
+
+    def __init__(self, store: WorldStore, *, metrics: frozenset[str]) -> None:
+        self._store = store
+        self._metrics = metrics
+
+    # --- worlds and policies ------------------------------------------------------------------------------------------
+
+    def create_world(self, policy: WorldPolicy, *, actor: str, now: Instant) -> World:
+        """A new world under its first policy. Raises PolicyError when the name is taken or the version is not 1."""
+        if policy.version != 1:
+            raise PolicyError(
+                f"the first policy of world {policy.world!r} says version {policy.version}",
+                next_step="a new world starts with version: 1",
+            )
+        if any(world.name == policy.world for world in self._store.worlds()):
+            raise PolicyError(
+                f"there is already a world {policy.world!r}",
+                next_step="choose another name, or add the policy to it as its next version",
+            )
+        world = World(name=policy.world, simulated=policy.simulated, created_at=now, created_by=actor)
+        note = self._policy_note("create_world", policy, actor, now)
+        self._store.commit([world, self._version(policy, actor, now), note])
+        return world
+
+    def add_policy_version(self, policy: WorldPolicy, *, actor: str, now: Instant) -> PolicyVersion:
+        """The world's next policy. Earlier runs stay as they were judged; standings follow the new one."""
+        current = self.policy(policy.world)
+        if policy.version != current.version + 1:
+            raise PolicyError(
+                f"world {policy.world!r} is at policy version {current.version}; this one says {policy.version}",
+                next_step=f"write version: {current.version + 1}",
+            )
+        if policy.simulated != current.simulated:
+            raise PolicyError(
+                f"simulated is fixed when a world is made: {policy.world!r} has {str(current.simulated).lower()}",
+                next_step="make another world",
+            )
+        version = self._version(policy, actor, now)
+        self._store.commit([version, self._policy_note("add_policy_version", policy, actor, now)])
+        return version
+
+    def policy(self, world: str, version: int | None = None) -> WorldPolicy:
+        """A world's policy, the newest unless a version is named. Raises PolicyError when there is none."""
+        found = self._versions(world)
+        if version is None:
+            return self._parsed(found[-1])
+        for candidate in found:
+            if candidate.version == version:
+                return self._parsed(candidate)
+        raise PolicyError(f"world {world!r} has no policy version {version}; its newest is {found[-1].version}")
+
+    def preview_policy(self, policy: WorldPolicy, *, now: Instant) -> tuple[Impact, ...]:
+        """What a policy would say to every strategy's latest judged run, before it is added."""
+        impacts = []
+        for stage in Stage:
+            rules = self._rules(policy, stage, now)
+            for run in self._store.latest_judged(policy.world, stage):
+                if run.judged is not None:
+                    after = judge_case(rules.case(run, run.judged))
+                    impacts.append(Impact(run=run, before=run.judged.verdict, after=after))
+        return tuple(impacts)
+
+    def world_status(self, world: str, *, now: Instant, stage: Stage = Stage.BACKTEST) -> WorldStatus:
+        versions = self._versions(world)
+        policy = self._parsed(versions[-1])
+        rules, standings = self._standings(policy, stage, now)
+        decisions = {row.run.key.strategy: decide(row, row.run.key.strategy, rules) for row in standings.rows}
+        return WorldStatus(
+            world=next(found for found in self._store.worlds() if found.name == world),
+            policy=policy,
+            versions=len(versions),
+            standings=standings,
+            decisions=decisions,
+            unfinished=self._store.unfinished_runs(world),
+        )
+
+    # --- runs ---------------------------------------------------------------------------------------------------------
+
+    def open_run(
+        self, world: str, hypothesis: Hypothesis, *, actor: str, now: Instant, stage: Stage = Stage.BACKTEST
+    ) -> EvaluationRun:
+        """A submitted run, and the trial it is, on record before there is a result."""
+        policy = self.policy(world)
+        rules = ruleset_hash(policy)
+        attempt = 1 + sum(
+            run.hypothesis.trial_key == hypothesis.trial_key and run.stage is stage
+            for run in self._store.runs(world, hypothesis.strategy)
+        )
+        facts = (world, hypothesis.strategy, stage, hypothesis.trial_key, rules, attempt)
+        run = EvaluationRun(
+            key=RunKey(world=world, strategy=hypothesis.strategy, run_id=short_id("run", *facts)),
+            stage=stage,
+            hypothesis=hypothesis,
+            policy_version=policy.version,
+            ruleset_hash=rules,
+            opened_at=now,
+            opened_by=actor,
+        )
+        held_to = {"gates": list(policy.selection.gates), "score": policy.selection.score, "ruleset_hash": rules}
+        trial = opening(hypothesis, world=world, run_id=run.key.run_id, held_to=held_to, at=now)
+        note = AuditNote(
+            world=world,
+            actor=actor,
+            action="open_run",
+            request={"strategy": hypothesis.strategy, "trial_key": hypothesis.trial_key, "stage": stage},
+            result=run.key.run_id,
+            at=now,
+        )
+        self._store.commit([RunOpened(run=run), trial, note])
+        return run
+
+    def move_run(self, run_id: str, action: RunAction, *, reason: str, actor: str, now: Instant) -> EvaluationRun:
+        """The run one step on. Raises PolicyError when its state does not allow it; ``judge`` is a step of its own."""
+        run = self.run(run_id)
+        moved = run.moved(action, at=now, actor=actor, reason=reason)
+        note = AuditNote(
+            world=run.key.world,
+            actor=actor,
+            action="move_run",
+            request={"run_id": run_id, "action": action, "reason": reason},
+            result=moved.status,
+            at=now,
+        )
+        self._store.commit([RunMoved(key=run.key, move=moved.moves[-1]), note])
+        return moved
+
+    def run(self, run_id: str) -> EvaluationRun:
+        """A run by its id or by its qts:// address. Raises PolicyError when there is none."""
+        found = self._store.run(run_id.rsplit("/", 1)[-1])
+        if found is None:
+            raise PolicyError(f"there is no run {run_id!r}", next_step="qts world status NAME lists a world's runs")
+        return found
+
+    def judge(self, run_id: str, evidence: Evidence, *, actor: str, now: Instant) -> Judgement:
+        """The world's verdict on a run that is being evaluated, its place, and the decision; all frozen with it."""
+        run = self.run(run_id)
+        if evidence.trial_key != run.hypothesis.trial_key:
+            raise PolicyError(
+                f"the evidence is of trial {evidence.trial_key[:12]}, and run {run_id} was opened for "
+                f"{run.hypothesis.trial_key[:12]}",
+                next_step="open a run for what is actually tried",
+            )
+        case = Case(
+            policy=self.policy(run.key.world, run.policy_version),
+            stage=run.stage,
+            hypothesis=run.hypothesis,
+            evidence=evidence,
+            ledger_count=count_at_opening(self._store.trials(), run.hypothesis.family, run_id=run.key.run_id),
+            metrics=self._metrics,
+            now=now,
+        )
+        verdict = judge_case(case)
+        done = run.judged_as(Judged(evidence=evidence, verdict=verdict), at=now, actor=actor)
+        if verdict.status is RuleStatus.FAIL:
+            done = done.moved(RunAction.REJECT, at=now, actor=actor, reason=verdict.sentence)
+        rules, standings = self._standings(self.policy(run.key.world), run.stage, now, newest=done)
+        return self._record(run, done, standings, rules, actor)
+
+    def history(self, world: str, strategy: str | None = None) -> tuple[EvaluationRun, ...]:
+        """Every run, oldest first."""
+        self._versions(world)
+        return self._store.runs(world, strategy)
+
+    def decide(self, world: str, strategy: str, *, now: Instant, stage: Stage = Stage.BACKTEST) -> DecisionEnvelope:
+        """What the world allows the strategy at this instant. Reads; records nothing."""
+        rules, standings = self._standings(self.policy(world), stage, now)
+        return decide(standings.of(strategy), strategy, rules)
+
+    def expire_stale(self, world: str, *, older_than: Duration, actor: str, now: Instant) -> tuple[EvaluationRun, ...]:
+        """Ends the unfinished runs nobody has moved for so long, and answers with them."""
+        stale = [run for run in self._store.unfinished_runs(world) if now - run.updated_at >= older_than]
+        return tuple(
+            self.move_run(run.key.run_id, RunAction.EXPIRE, reason=f"stale: left {run.status}", actor=actor, now=now)
+            for run in stale
+        )
+
+    # --- trials -------------------------------------------------------------------------------------------------------
+
+    def open_trial(self, hypothesis: Hypothesis, *, now: Instant) -> None:
+        """Counts a trial that is made outside any world. Before its result exists."""
+        self._store.commit([opening(hypothesis, world=None, run_id=None, held_to={}, at=now)])
+
+    def close_trial(self, hypothesis: Hypothesis, *, result_digest: str, sharpe: float | None, now: Instant) -> None:
+        """Says what came of a trial made outside any world."""
+        note = closing(hypothesis, world=None, run_id=None, result_digest=result_digest, sharpe=sharpe, at=now)
+        self._store.commit([note])
+
+    def count_trials(self, family: str) -> int:
+        """Distinct trials of a family so far, on a ledger verified from its first entry."""
+        return count_trials(self._store.trials(), family)
+
+    def trials(self) -> tuple[TrialEntry, ...]:
+        return self._store.trials()
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _record(
+        self,
+        run: EvaluationRun,
+        done: EvaluationRun,
+        standings: Standings,
+        rules: Rules,
+        actor: str,
+    ) -> Judgement:
+        strategy, judged = run.key.strategy, done.judged
+        assert judged is not None, "a run is recorded once it is judged"
+        verdict, evidence = judged.verdict, judged.evidence
+        row = standings.of(strategy)
+        decision = decide(row, strategy, rules)
+        placing = None if row is None else row.placing
+        made = DecisionMade(
+            envelope=decision,
+            stage=run.stage,
+            seated=standings.seated,
+            rank=None if placing is None else placing.rank,
+            score=verdict.score,
+            weight=0.0 if placing is None else placing.weight,
+            made_at=rules.now,
+        )
+        note = AuditNote(
+            world=run.key.world,
+            actor=actor,
+            action="judge",
+            request={"run_id": run.key.run_id, "result_digest": evidence.result_digest},
+            result=verdict.status,
+            at=rules.now,
+        )
+        changes: list[Change] = [
+            RunMoved(key=run.key, move=move, judged=judged if move.action is RunAction.JUDGE else None)
+            for move in done.moves[len(run.moves) :]
+        ]
+        closed = closing(
+            run.hypothesis,
+            world=run.key.world,
+            run_id=run.key.run_id,
+            result_digest=evidence.result_digest,
+            sharpe=evidence.metrics.get("sharpe"),
+            at=rules.now,
+        )
+        self._store.commit([*changes, closed, made, note])
+        return Judgement(
+            run=done,
+            verdict=verdict,
+            decision=decision,
+            rank=made.rank,
+            score=verdict.score,
+            weight=made.weight,
+            contribution=standings.contribution(strategy),
+            place_reason=_place_reason(row),
+            standings=standings,
+        )
+
+    def _standings(
+        self, policy: WorldPolicy, stage: Stage, now: Instant, newest: EvaluationRun | None = None
+    ) -> tuple[Rules, Standings]:
+        """newest: a run judged in this step and not stored yet."""
+        rules = self._rules(policy, stage, now)
+        latest = [
+            run
+            for run in self._store.latest_judged(policy.world, stage)
+            if newest is None or run.key.strategy != newest.key.strategy
+        ]
+        if newest is not None:
+            latest.append(newest)
+        return rules, stand(latest, lambda strategy: self._store.runs(policy.world, strategy), rules)
+
+    def _rules(self, policy: WorldPolicy, stage: Stage, now: Instant) -> Rules:
+        before = self._store.latest_decision(policy.world, stage)
+        seated = () if before is None else before.seated
+        return Rules(policy=policy, stage=stage, seated=seated, metrics=self._metrics, now=now)
+
+    def _versions(self, world: str) -> tuple[PolicyVersion, ...]:
+        found = self._store.policies(world)
+        if not found:
+            names = [known.name for known in self._store.worlds()]
+            raise PolicyError(
+                f"there is no world {world!r}.{did_you_mean(world, names)}",
+                next_step=f"qts world create {world} --preset conservative",
+            )
+        return found
+
+    def _parsed(self, version: PolicyVersion) -> WorldPolicy:
+        source = f"world {version.world}, policy version {version.version}"
+        return parse_policy(version.document, source=source, metrics=self._metrics)
+
+    def _version(self, policy: WorldPolicy, actor: str, now: Instant) -> PolicyVersion:
+        return PolicyVersion(
+            world=policy.world,
+            version=policy.version,
+            ruleset_hash=ruleset_hash(policy),
+            document=policy.facts(),
+            created_at=now,
+            created_by=actor,
+        )
+
+    def _policy_note(self, action: str, policy: WorldPolicy, actor: str, now: Instant) -> AuditNote:
+        request = {"version": policy.version, "extends": policy.extends}
+        return AuditNote(
+            world=policy.world, actor=actor, action=action, request=request, result=ruleset_hash(policy), at=now
+        )
+
+
+def _place_reason(row: StrategyStanding | None) -> str:
+    return "it was not judged" if row is None else row.reason
