@@ -42,6 +42,7 @@ KNOWN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "opentime",
         "opened_at",
         "funding_time",
+        "fundingtime",
         "calc_time",
     ),
     "open": ("open", "o", "open_price"),
