@@ -86,7 +86,8 @@ class Book:
         """Post an execution; returns the realised P&L before fees.
 
         What opposes the position closes it, pro rata of its basis and margin;
-        what is left opens the other way.
+        what is left opens the other way. A loss that the free wallet cannot
+        cover comes out of the margin of what is still held.
         """
         closing = min(quantity, abs(self.position)) if self.position * side.sign < 0 else ZERO
         realized = self._close(closing, price) if closing > 0 else ZERO
@@ -98,6 +99,7 @@ class Book:
         self.bought += side.sign * quantity * price
         self.wallet -= fee
         self.fees += fee
+        self.margin = min(self.margin, self.wallet) if self.position != 0 else ZERO
         return realized
 
     def _close(self, quantity: Decimal, price: Decimal) -> Decimal:

@@ -22,12 +22,12 @@ YEAR_MS = 365 * DAY_MS
 
 _UNIT_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _YEAR_1_MS, _YEAR_10000_MS = -62_135_596_800_000, 253_402_300_800_000
-_DURATION = re.compile(r"^([1-9][0-9]*)([smhdw])$")
+_DURATION = re.compile(r"([1-9][0-9]*)([smhdw])")
 
 
 def parse_duration(text: str) -> Duration:
     """'15m', '4h', '180d' in milliseconds. Raises UsageError for anything else."""
-    match = _DURATION.match(text)
+    match = _DURATION.fullmatch(text)
     if match is None:
         raise UsageError(
             f"{text!r} is not a duration",

@@ -38,7 +38,7 @@ class Instrument:
 
     def price(self, value: float) -> Decimal:
         """The tick nearest to a market price read from a column (ties to the even tick)."""
-        return (Decimal(repr(value)) / self.tick).quantize(Decimal(1), rounding=ROUND_HALF_EVEN) * self.tick
+        return (Decimal(repr(float(value))) / self.tick).quantize(Decimal(1), rounding=ROUND_HALF_EVEN) * self.tick
 
     def price_down(self, value: Decimal) -> Decimal:
         """The highest tick not above ``value``."""

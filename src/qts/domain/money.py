@@ -43,7 +43,7 @@ def exact(value: Decimal | int | str | float) -> Decimal:
     infinities and text that is no number.
     """
     try:
-        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        number = Decimal(repr(float(value))) if isinstance(value, float) else Decimal(value)
     except InvalidOperation:
         raise UsageError(f"{value!r} is not a number") from None
     if not number.is_finite():

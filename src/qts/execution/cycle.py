@@ -25,10 +25,15 @@ from qts.strategy.intent import Action, Answer, Intent, Targets
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """The account at the instant of decision. available: wallet free of margin, quote."""
+    """The account at the instant of decision.
+
+    available: wallet free of margin, quote. in_flight: signed quantity that
+    orders sent before are still to fill at the next opens, base units.
+    """
 
     state: AccountState
     available: Decimal
+    in_flight: Decimal
     last_price: Decimal
 
 
@@ -113,11 +118,14 @@ def _intents(answer: Answer, instrument: Instrument, desk: Desk) -> Iterable[Int
 def _rebalancing(targets: Targets, instrument: Instrument, desk: Desk) -> Iterable[Intent]:
     """The orders that take the position to its weight; changes below the instrument's minimum are skipped."""
     for symbol, weight in targets.weights.items():
-        if weight == 0 and symbol == instrument.symbol:
+        if symbol != instrument.symbol:
+            yield Intent(action=Action.CLOSE, symbol=symbol)  # refused by name, whatever the weight
+            continue
+        if weight == 0:
             yield Intent(action=Action.CLOSE, reason="target 0")
             continue
-        wanted = exact(weight) * desk.state.equity / desk.last_price
-        change = wanted - desk.state.position if symbol == instrument.symbol else wanted
+        wanted = exact(float(weight)) * desk.state.equity / desk.last_price
+        change = wanted - desk.state.position - desk.in_flight
         quantity = instrument.quantity_down(abs(change))
         if quantity * desk.last_price >= instrument.notional_min and quantity > 0:
             action = Action.BUY if change > 0 else Action.SELL
@@ -131,6 +139,7 @@ class _Draft:
         self._ways = ways
         self._gate = gate
         self._desk = desk
+        self._held = desk.state.position
         self._now = now
         self._count = 0
         self.orders: list[Approved] = []
@@ -155,13 +164,16 @@ class _Draft:
             self._judge(self._order(intent, side, abs(position), Effect.REDUCE))
 
     def _protect(self, intent: Intent) -> None:
-        position = self._desk.state.position
-        if position == 0:
+        """The pair of the position that is held now: what this answer is about to open brings its own."""
+        if self._held == 0:
             self._refuse(RefusalCode.NOTHING_TO_CLOSE, "protect() while flat")
             return
-        side = Side.BUY if position > 0 else Side.SELL
+        side = Side.BUY if self._held > 0 else Side.SELL
         stop, target = self._pair(intent, side)
         if self._pair_fits(side, self._desk.last_price, stop, target):
+            said = self.protection
+            if said is not None:  # said twice in one answer: the later price rules, a price left out stays
+                stop, target = stop or said.stop_loss, target or said.take_profit
             self.protection = Protection(stop_loss=stop, take_profit=target)
 
     def _trade(self, intent: Intent, side: Side) -> None:
@@ -196,9 +208,10 @@ class _Draft:
     def _sized(self, intent: Intent, entry: Decimal, stop: Decimal | None) -> Decimal | None:
         state, limits = self._desk.state, self._ways.limits
         same_side = state.position * (1 if intent.action is Action.BUY else -1) > 0
+        available = self._desk.available if same_side else self._free_when_flat()
         facts = SizingFacts(
             equity=state.equity,
-            available=self._desk.available,
+            available=available,
             held_notional=abs(state.position) * entry if same_side else ZERO,
             cost_rate=self._ways.cost_rate,
             leverage=self._ways.leverage,
@@ -212,6 +225,11 @@ class _Draft:
             self._refuse(RefusalCode.SIZE_NEEDS_STOP, f"{intent.action} without quantity, weight or stop_loss")
             return None
         return quantity_for_stop(entry, stop, self._ways.instrument, facts)
+
+    def _free_when_flat(self) -> Decimal:
+        """What is free of margin once the position has been closed at the last price."""
+        state = self._desk.state
+        return state.equity - abs(state.position) * self._desk.last_price * self._ways.cost_rate
 
     def _entry_price(self, intent: Intent, side: Side) -> Decimal:
         price = self._working_price(intent, side)
@@ -291,8 +309,9 @@ class _Draft:
         """The desk as later intents of the same answer must see it: market orders done, others pending."""
         desk, state = self._desk, self._desk.state
         if order.type is OrderType.MARKET:
-            cost = order.quantity * desk.last_price * self._ways.cost_rate
-            available = desk.available if order.effect is Effect.INCREASE else state.equity - cost
+            available = desk.available
+            if order.effect is Effect.REDUCE and order.quantity == abs(state.position):
+                available = self._free_when_flat()
             after = replace(state, position=state.position + order.side.sign * order.quantity)
             return replace(desk, state=after, available=available)
         if order.effect is Effect.REDUCE:

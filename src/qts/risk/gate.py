@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from qts.domain.errors import PolicyError
 from qts.domain.instant import Instant
+from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, Side
 from qts.domain.refusal import RefusalCode
 
@@ -34,8 +35,9 @@ class AccountState:
     price_known_at: Instant
 
     def position_if_filled(self, side: Side) -> Decimal:
-        """The position should every working order on ``side`` fill."""
-        return self.position + (self.pending_buy if side is Side.BUY else -self.pending_sell)
+        """The furthest position toward ``side``: every working order on it filled, and what opposes it closed."""
+        held = self.position if self.position * side.sign > 0 else ZERO
+        return held + (self.pending_buy if side is Side.BUY else -self.pending_sell)
 
 
 @dataclass(frozen=True, slots=True)

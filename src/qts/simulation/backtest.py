@@ -12,12 +12,12 @@ are equal to the last bit, which generated tests hold.
 """
 
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 
 import numpy as np
 
-from qts.domain.errors import QtsError, StrategyError
+from qts.domain.errors import PolicyError, QtsError, StrategyError
 from qts.domain.instant import format_instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Order, Side
@@ -55,6 +55,10 @@ class Terms:
     waivers: tuple[Waiver, ...] = ()
     code_digest: str = ""
 
+    def __post_init__(self) -> None:
+        if not (self.capital.is_finite() and self.capital > 0):
+            raise PolicyError(f"capital must be above 0, not {self.capital}")
+
 
 def run_backtest(dataset: Dataset, strategy: Strategy, terms: Terms, engine: Engine = Engine.SKIPPING) -> RunResult:
     """Run ``strategy`` over the whole of ``dataset``.
@@ -63,7 +67,8 @@ def run_backtest(dataset: Dataset, strategy: Strategy, terms: Terms, engine: Eng
     when the strategy fails, answers nonsense, or never had enough history to speak.
     """
     _refuse_mismatch(dataset, strategy)
-    return _Run(dataset, strategy, terms).result(engine)
+    with localcontext(), np.errstate():  # what a strategy does to the arithmetic of its thread ends with its run
+        return _Run(dataset, strategy, terms).result(engine)
 
 
 def provenance_of(dataset: Dataset, strategy: Strategy, terms: Terms) -> Provenance:
@@ -98,6 +103,11 @@ def _refuse_mismatch(dataset: Dataset, strategy: Strategy) -> None:
             f"{name} is made for {strategy.interval} bars, the data have {interval} bars",
             next_step=f"use {strategy.interval} data, or change interval in the class",
         )
+    if isinstance(strategy, SignalStrategy) and len(strategy.signals) < len(dataset.bars):
+        raise StrategyError(
+            f"{name} has {len(strategy.signals)} signals, the data have {len(dataset.bars)} bars",
+            next_step="give one signal for every bar of the run",
+        )
 
 
 class _Run:
@@ -124,9 +134,10 @@ class _Run:
         features = FeatureColumns(self._bars, float(dataset.instrument.tick))
         self._view = View(self._bars, features, self._cursor, self._exchange.book.holding())
         self._hears_fills = type(strategy).on_fill is not Strategy.on_fill
+        self._jumps = isinstance(strategy, SignalStrategy) and type(strategy).on_bar is SignalStrategy.on_bar
         self._fills_told = 0
         self._happened = 0
-        self._bars_needed = 0
+        self._bars_needed = strategy.warmup + 1
         self._was_warm = False
         self._orders: list[Order] = []
         rows = len(self._bars)
@@ -177,7 +188,8 @@ class _Run:
     def _first_word(self, row: int, end: int) -> tuple[int, Answer]:
         """The first row in [row, end) on which the strategy answers, and its answer; ``end`` and None for silence."""
         row = max(row, self._strategy.warmup)
-        if isinstance(self._strategy, SignalStrategy):
+        if self._jumps and row < end:
+            assert isinstance(self._strategy, SignalStrategy)
             self._was_warm = True
             row = self._strategy.next_change(row, end)
             return (row, self._ask(row)) if row < end else (end, None)
@@ -255,7 +267,8 @@ class _Run:
                 last_price=price,
                 price_known_at=now,
             )
-            desk = Desk(state=state, available=exchange.book.available, last_price=price)
+            available, in_flight = exchange.book.available, exchange.in_flight()
+            desk = Desk(state=state, available=available, in_flight=in_flight, last_price=price)
             try:
                 plan = self._cycle.plan(answer, desk, now)
             except StrategyError as error:
@@ -264,7 +277,7 @@ class _Run:
             self._orders.append(approved.order)
             exchange.submit(approved)
         if plan.protection is not None:
-            exchange.protect(plan.protection)
+            exchange.protect(plan.protection, now)
         for wish in plan.not_sent:
             codes = tuple(code.value for code in wish.codes)
             exchange.refusals.append(Refusal(occurred_at=now, order_id=wish.order_id, codes=codes, detail=wish.detail))

@@ -28,6 +28,7 @@ class MarketColumns:
     """bars, and the mark price on the same rows (the bars' own columns where a waiver lets last stand for mark).
 
     funding_rows: int64, sorted, the row of each event in ``funding``.
+    bracket_rows: int64, sorted, rows whose open is the first under a newer bracket table.
     atr: ATR(14) known at the close of each row, NaN until warm; None when no slippage model reads it.
     """
 
@@ -39,7 +40,13 @@ class MarketColumns:
     funding: tuple[FundingEvent, ...]
     funding_rows: Instants
     brackets: BracketHistory | None
+    bracket_rows: Instants
     atr: Floats | None
+
+    def next_bracket_change(self, row: int) -> int:
+        """The first row at or after ``row`` where the bracket table is another than on the row before, or the end."""
+        place = int(np.searchsorted(self.bracket_rows, row))
+        return int(self.bracket_rows[place]) if place < len(self.bracket_rows) else len(self.bars)
 
 
 def market_columns(dataset: Dataset, waivers: tuple[Waiver, ...], slippage: Slippage) -> MarketColumns:
@@ -49,6 +56,7 @@ def market_columns(dataset: Dataset, waivers: tuple[Waiver, ...], slippage: Slip
         _mark_by_bar(dataset) if Waiver.MARK_FROM_LAST not in waivers else (bars.open, bars.high, bars.low, bars.close)
     )
     funding = () if Waiver.NO_FUNDING in waivers else _placed_funding(dataset)
+    brackets = None if Waiver.NO_BRACKETS in waivers else dataset.brackets
     return MarketColumns(
         bars=bars,
         mark_open=mark[0],
@@ -57,7 +65,8 @@ def market_columns(dataset: Dataset, waivers: tuple[Waiver, ...], slippage: Slip
         mark_close=mark[3],
         funding=funding,
         funding_rows=np.array([event.row for event in funding], dtype=np.int64),
-        brackets=None if Waiver.NO_BRACKETS in waivers else dataset.brackets,
+        brackets=brackets,
+        bracket_rows=_bracket_rows(bars, brackets),
         atr=None if isinstance(slippage, FixedSlippage) else _atr(bars),
     )
 
@@ -89,6 +98,13 @@ def _placed_funding(dataset: Dataset) -> tuple[FundingEvent, ...]:
             rows.tolist(), at_open.tolist(), events.occurred_at.tolist(), events.rate.tolist(), strict=True
         )
     )
+
+
+def _bracket_rows(bars: Bars, brackets: BracketHistory | None) -> Instants:
+    tables = () if brackets is None else brackets.tables[1:]  # the first one rules from the beginning
+    starts = np.array([table.as_of for table in tables], dtype=np.int64)
+    rows = np.unique(np.searchsorted(bars.opened_at, starts, side="left"))
+    return rows[(rows > 0) & (rows < len(bars))].astype(np.int64)
 
 
 def _atr(bars: Bars) -> Floats:

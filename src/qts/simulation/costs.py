@@ -87,6 +87,10 @@ class Frictions:
             raise PolicyError(f"participation_max must be above 0 and at most 1, not {self.participation_max}")
         if self.leverage < 1:
             raise PolicyError(f"leverage must be 1 or more, not {self.leverage}")
+        if self.fee_rate_taker < 0 or self.liquidation_fee_rate < 0:
+            raise PolicyError("takers and liquidations pay: fee_rate_taker and liquidation_fee_rate are 0 or more")
+        if any(Decimal(size) < 0 for name, size in self.slippage.facts().items() if name != "model"):
+            raise PolicyError(f"slippage never helps: it is 0 or more, not {self.slippage.facts()}")
 
     def facts(self) -> dict[str, object]:
         return {

@@ -42,7 +42,8 @@ def require_inputs(dataset: Dataset, waivers: Iterable[Waiver]) -> tuple[Waiver,
 def _funding_missing(dataset: Dataset) -> str:
     if dataset.funding is None or len(dataset.funding) == 0:
         return "the funding history is missing"
-    edges = np.concatenate(([dataset.start], dataset.funding.occurred_at, [dataset.end]))
+    events = dataset.funding.between(dataset.start, dataset.end)
+    edges = np.concatenate(([dataset.start], events.occurred_at, [dataset.end]))
     gaps = np.diff(edges)
     worst = int(np.argmax(gaps))
     if gaps[worst] <= FUNDING_GAP_MS_MAX:

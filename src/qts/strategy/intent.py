@@ -12,12 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from numbers import Real
 from typing import TypeAlias, TypedDict, Unpack
 
 from qts.domain.errors import StrategyError, did_you_mean
 from qts.domain.money import exact
 
 Number: TypeAlias = float | int | Decimal
+
+_NUMBER_MAX = 10**18
+"""Beyond any price, quantity or weight there is; what is larger is a mistake and does not fit exact arithmetic."""
+
+
+_BUILD = "build intents with buy(), sell(), close() and protect(): they take any number"
 
 
 class Action(StrEnum):
@@ -53,17 +60,27 @@ class Intent:
 
     def __post_init__(self) -> None:
         for name in ("quantity", "limit", "trigger", "stop_loss", "take_profit"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise StrategyError(f"{self.action}: {name} must be above 0, not {value}")
-        if self.weight is not None and not (math.isfinite(self.weight) and self.weight > 0):
-            raise StrategyError(f"{self.action}: weight must be a number above 0, not {self.weight}")
+            self._refuse_bad_amount(name, getattr(self, name))
+        if self.weight is not None and not (_is_finite(self.weight) and 0 < self.weight <= _NUMBER_MAX):
+            raise StrategyError(f"{self.action}: weight must be a number above 0, not {self.weight!r}")
+        if type(self.good_for_bars) is not int:
+            raise StrategyError(f"{self.action}: good_for_bars must be a whole number, not {self.good_for_bars!r}")
+        if not isinstance(self.reason, str):
+            raise StrategyError(f"{self.action}: reason must be text, not {self.reason!r}")
         if self.quantity is not None and self.weight is not None:
             raise StrategyError(f"{self.action}: give a quantity or a weight, not both")
         if self.limit is not None and self.trigger is not None:
             raise StrategyError(f"{self.action}: an order has a limit or a trigger, not both")
         if self.good_for_bars < 1:
             raise StrategyError(f"{self.action}: good_for_bars must be 1 or more, not {self.good_for_bars}")
+
+    def _refuse_bad_amount(self, name: str, value: object) -> None:
+        if value is None:
+            return
+        if not isinstance(value, Decimal):
+            raise StrategyError(f"{self.action}: {name} must be a Decimal, not {value!r}", next_step=_BUILD)
+        if not (value.is_finite() and 0 < value <= _NUMBER_MAX):
+            raise StrategyError(f"{self.action}: {name} must be above 0, not {value}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,7 @@ class Targets:
 
     def __post_init__(self) -> None:
         for symbol, weight in self.weights.items():
-            if not (isinstance(weight, int | float) and math.isfinite(weight)):
+            if not (_is_finite(weight) and abs(weight) <= _NUMBER_MAX):
                 raise StrategyError(f"target weight of {symbol} must be a finite number, not {weight!r}")
 
 
@@ -146,6 +163,13 @@ def protect(symbol: str | None = None, *, stop_loss: Number | None = None, take_
 def _amount(name: str, value: Number | None) -> Decimal | None:
     if value is None:
         return None
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        raise StrategyError(f"{name} must be a number, not {value!r}")
+    if not math.isfinite(value):
         raise StrategyError(f"{name} is {value}", next_step="check the feature it was computed from")
     return exact(value if isinstance(value, int | Decimal) else float(value))
+
+
+def _is_finite(value: object) -> bool:
+    """Whether it is a real number of any library; True and False are not."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

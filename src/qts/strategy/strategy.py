@@ -13,6 +13,7 @@ of its own goes into attributes set in ``on_start``.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, dataclass_transform
@@ -72,6 +73,14 @@ class Strategy:
                     f"{cls.__name__} has no parameter {name!r}.{did_you_mean(name, kinds)}",
                     next_step=f"its parameters are: {', '.join(kinds) or 'none'}",
                 )
+        fields = [field for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
+        without = {f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING}
+        for name in kinds:
+            if name in without and name not in given:
+                raise StrategyError(
+                    f"{cls.__name__} needs a value for its parameter {name!r}",
+                    next_step=f"give it as --param {name}=VALUE, or give the field a default in the class",
+                )
         return cls(**{name: _as_declared(cls, name, kinds[name], value) for name, value in given.items()})
 
 
@@ -87,8 +96,9 @@ def _as_declared(owner: type[Strategy], name: str, declared: object, value: obje
         if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
         if kind in _READERS and isinstance(value, str):
-            return _READERS[kind](value)
-        if kind not in _READERS or type(value).__name__ == kind:
+            value = _READERS[kind](value)
+        known = not isinstance(value, float | Decimal) or math.isfinite(value)
+        if known and (kind not in _READERS or type(value).__name__ == kind):
             return value
     except (ValueError, KeyError, ArithmeticError):
         pass
