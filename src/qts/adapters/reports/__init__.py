@@ -1,0 +1,1 @@
+"""Pages people read, each one self-contained HTML file that opens offline and asks for nothing."""
