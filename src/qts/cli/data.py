@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qts.cli.output import Output, OutputOption, page, print_json, say, steps
 from qts.domain.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-
     from qts.adapters.stores.catalogue import Catalogue
     from qts.adapters.stores.imports import Reading
     from qts.app.data_commands import Imported, Inventory
@@ -27,11 +25,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Import, look at, audit and clean market data.", no_args_is_help=True)
 
 SHOWN_FINDINGS_MAX = 40
-
-
-class Output(StrEnum):
-    TABLE = "table"
-    JSON = "json"
 
 
 class Kind(StrEnum):
@@ -64,7 +57,6 @@ class BarLabel(StrEnum):
 SymbolOption = Annotated[str, typer.Option("--symbol", "-s", help="Symbol, such as BTCUSDT.")]
 IntervalOption = Annotated[str | None, typer.Option("--interval", "-i", help="Bar interval, such as 4h.")]
 KindOption = Annotated[StoredKind, typer.Option("--kind", "-k", help="Which series.")]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="A table for people or one JSON document.")]
 
 
 @app.command("import")
@@ -95,7 +87,7 @@ def import_file(
     from qts.domain.instant import parse_instant
 
     catalogue = _catalogue()
-    with _progress(output) as progress:
+    with steps(output) as progress:
         match kind:
             case Kind.BARS | Kind.MARK:
                 store = data_commands.import_bars if kind is Kind.BARS else data_commands.import_mark
@@ -138,7 +130,7 @@ def list_stored(output: OutputOption = Output.TABLE) -> None:
 
     inventory = data_commands.list_data(_catalogue())
     if output is Output.JSON:
-        _print_json(inventory.facts())
+        print_json(inventory.facts())
     else:
         _print_inventory(inventory)
 
@@ -156,7 +148,7 @@ def audit_series(
     from qts.app import data_commands
     from qts.market.findings import Severity, Verdict
 
-    with _progress(output) as progress:
+    with steps(output) as progress:
         audited = data_commands.audit(
             _catalogue(),
             symbol=symbol,
@@ -169,11 +161,11 @@ def audit_series(
             data_commands.write_audit_page(audited, html)
     report = audited.report
     if output is Output.JSON:
-        _print_json(report.facts() | {"digest": report.digest()})
+        print_json(report.facts() | {"digest": report.digest()})
     else:
         _print_report(report)
         if html is not None:
-            typer.echo(f"page: {html}", err=True)
+            say(f"page: {html}")
     if report.verdict is Verdict.BLOCKING:
         worst = report.of_severity(Severity.BLOCKING)[0]
         raise CheckFailed(
@@ -198,7 +190,7 @@ def clean_series(
     from qts.app import data_commands
     from qts.market.clean import STANDARD_RULES, Rule
 
-    with _progress(output) as progress:
+    with steps(output) as progress:
         result = data_commands.clean(
             _catalogue(),
             symbol=symbol,
@@ -208,9 +200,8 @@ def clean_series(
             progress=progress,
         )
     if output is Output.JSON:
-        _print_json(result.facts())
+        print_json(result.facts())
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{result.manifest.key}, cleaned", title_justify="left")
@@ -220,7 +211,7 @@ def clean_series(
     for rule in () if cleaning is None else cleaning.rules:
         numbers = [f"{rule[name]:,}" for name in ("rows_before", "rows_after", "rows_touched")]
         table.add_row(str(rule["rule"]), *numbers, str(rule["message"]))
-    Console().print(table)
+    page().print(table)
     typer.echo(f"{result.manifest.rows:,} bars stored, fingerprint {result.manifest.fingerprint[:16]}")
 
 
@@ -275,42 +266,16 @@ def _given_instrument(
     )
 
 
-def _progress(output: Output) -> "AbstractContextManager[Callable[[str], None]]":
-    """A spinner on stderr saying the step, for people only."""
-    from contextlib import contextmanager
-
-    @contextmanager
-    def show() -> "Iterator[Callable[[str], None]]":
-        from qts.app.data_commands import silent
-
-        if output is Output.JSON:
-            yield silent
-            return
-        from rich.console import Console
-
-        with Console(stderr=True).status("starting") as status:
-            yield status.update
-
-    return show()
-
-
-def _print_json(document: object) -> None:
-    import json
-
-    typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
-
-
 def _print_imported(result: "Imported", output: Output) -> None:
     if output is Output.JSON:
-        _print_json(result.facts())
+        print_json(result.facts())
         return
     typer.echo(f"{result.symbol} {result.kind}: {result.message}")
     if result.columns_ignored:
-        typer.echo(f"columns not stored: {', '.join(result.columns_ignored)}", err=True)
+        say(f"columns not stored: {', '.join(result.columns_ignored)}")
 
 
 def _print_inventory(inventory: "Inventory") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from qts.domain.instant import format_instant
@@ -318,7 +283,7 @@ def _print_inventory(inventory: "Inventory") -> None:
     if not inventory.series and not inventory.instruments and not inventory.brackets:
         typer.echo("the catalogue is empty; import a file: qts data import FILE --kind bars --symbol S --interval I")
         return
-    console = Console()
+    console = page()
     series = Table(title="series", title_justify="left")
     for heading in ("kind", "symbol", "interval", "rows", "first (UTC)", "last (UTC)", "state"):
         series.add_column(heading, justify="right" if heading == "rows" else "left")
@@ -342,11 +307,10 @@ def _print_inventory(inventory: "Inventory") -> None:
 
 
 def _print_report(report: "AuditReport") -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    console = page()
     if report.findings:
         table = Table(title=f"{report.symbol} {report.series}", title_justify="left")
         table.add_column("severity")

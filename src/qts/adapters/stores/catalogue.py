@@ -39,7 +39,7 @@ from qts.market.dataset import Dataset
 from qts.market.funding import Funding
 from qts.market.raw import RawBars, RawFunding
 
-SYMBOL: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")
+SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 class Catalogue:
@@ -303,7 +303,7 @@ class Catalogue:
 
 
 def _refuse_odd_symbol(symbol: str) -> None:
-    if not SYMBOL.match(symbol):
+    if not SYMBOL.fullmatch(symbol):
         raise UsageError(
             f"{symbol!r} cannot be a symbol here",
             next_step="use letters, digits, '.', '_' and '-', at most 40, such as BTCUSDT",

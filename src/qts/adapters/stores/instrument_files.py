@@ -21,8 +21,14 @@ def read_instrument(path: Path) -> Instrument:
     """Raises DataError naming the file if it is damaged, FileNotFoundError if it is not there."""
     facts = _read(path)
     try:
-        exact = {name: Decimal(facts.pop(name)) for name in ("tick", "lot", "notional_min")}
-        return Instrument(**facts, **exact)
+        return Instrument(
+            symbol=facts["symbol"],
+            base=facts["base"],
+            quote=facts["quote"],
+            tick=Decimal(facts["tick"]),
+            lot=Decimal(facts["lot"]),
+            notional_min=Decimal(facts["notional_min"]),
+        )
     except (AttributeError, KeyError, TypeError, ArithmeticError) as error:
         raise _damaged(path, error) from error
 
