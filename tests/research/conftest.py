@@ -70,10 +70,10 @@ def make_run() -> MakeRun:
                 waivers=(),
                 synthetic=False,
             ),
-            closed_at=closes.astype(np.int64),
+            opened_at=closes.astype(np.int64) - interval_ms,
             close=np.linspace(100.0, 200.0, n) if n else np.empty(0),
             equity=np.asarray(equity, dtype=np.float64),
-            position=np.zeros(n) if position is None else np.asarray(position, dtype=np.float64),
+            size_changes=tuple(enumerate(np.zeros(n) if position is None else map(float, position))),
             fills=fills,  # type: ignore[arg-type]
             funding_payments=(),
             trades=tuple(trades),

@@ -158,8 +158,7 @@ class View:
     @property
     def equity(self) -> float:
         """Wallet plus the open position marked at the present close, in quote."""
-        holding = self.holding
-        return holding.wallet + (holding.size * self.close - holding.basis)
+        return self.holding.marked(self.close)
 
     @property
     def is_flat(self) -> bool:

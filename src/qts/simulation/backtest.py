@@ -142,7 +142,7 @@ class _Run:
         self._orders: list[Order] = []
         rows = len(self._bars)
         self._equity = np.empty(rows)
-        self._position = np.empty(rows)
+        self._holdings = [(0, self._view.holding)]  # with the row at whose close each is first seen
 
     def result(self, engine: Engine) -> RunResult:
         self._guarded_start()
@@ -163,7 +163,7 @@ class _Run:
     def _run_plain(self) -> None:
         for row in range(len(self._bars)):
             self._happen(row)
-            self._mark(row, row + 1)
+            self._equity[row] = self._view.holding.marked(float(self._columns.mark_close[row]))
             self._decide(row, self._ask(row))
 
     # -- the same, without the silent parts -----------------------------------------
@@ -173,17 +173,16 @@ class _Run:
         while row < rows:
             quiet = self._exchange.quiet_until(row, rows)
             spoke, answer = self._first_word(row, quiet)
-            self._mark(row, min(spoke + 1, quiet))
             if spoke < quiet:
                 self._decide(spoke, answer)
                 row = spoke + 1
             elif quiet < rows:
                 self._happen(quiet)
-                self._mark(quiet, quiet + 1)
                 self._decide(quiet, self._ask(quiet))
                 row = quiet + 1
             else:
                 row = rows
+        self._mark_stretches()
 
     def _first_word(self, row: int, end: int) -> tuple[int, Answer]:
         """The first row in [row, end) on which the strategy answers, and its answer; ``end`` and None for silence."""
@@ -221,6 +220,7 @@ class _Run:
             return
         self._happened = happened
         self._view.holding = exchange.book.holding()
+        self._holdings.append((row, self._view.holding))
         new_fills = exchange.fills[self._fills_told :]
         self._fills_told = len(exchange.fills)
         if self._hears_fills and new_fills:
@@ -231,13 +231,14 @@ class _Run:
                 except Exception as error:
                     raise self._blamed(error) from error
 
-    def _mark(self, start: int, stop: int) -> None:
-        """Equity and position of rows in which nothing happens after their first."""
-        holding = self._view.holding
-        self._position[start:stop] = holding.size
-        self._equity[start:stop] = holding.wallet + (
-            holding.size * self._columns.mark_close[start:stop] - holding.basis
-        )
+    def _mark_stretches(self) -> None:
+        """Equity at every close, one stretch of unchanged holding at a time: ``Holding.marked`` by the column."""
+        stops = [row for row, _ in self._holdings[1:]] + [len(self._bars)]
+        for (start, holding), stop in zip(self._holdings, stops, strict=True):
+            stretch = self._equity[start:stop]
+            np.multiply(holding.size, self._columns.mark_close[start:stop], out=stretch)
+            stretch -= holding.basis
+            stretch += holding.wallet
 
     def _ask(self, row: int) -> Answer:
         if row < self._strategy.warmup:
@@ -315,10 +316,10 @@ class _Run:
             equity = book.wallet + unrealized
         return RunResult(
             provenance=self._provenance,
-            closed_at=bars.opened_at + bars.interval_ms,
+            opened_at=bars.opened_at,
             close=bars.close,
             equity=self._equity,
-            position=self._position,
+            size_changes=tuple((row, holding.size) for row, holding in self._holdings),
             fills=tuple(exchange.fills),
             funding_payments=tuple(exchange.payments),
             trades=trades,

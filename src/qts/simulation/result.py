@@ -6,6 +6,9 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import cached_property
 from hashlib import sha256
+from operator import attrgetter
+
+import numpy as np
 
 from qts.domain.fill import Fill, FundingPayment, Trade
 from qts.domain.ids import canonical_json, digest
@@ -71,10 +74,10 @@ class Refusal:
 class RunResult:
     """One backtest.
 
-    closed_at: int64, shape (n,), close instant of each bar, ms UTC.
+    opened_at: int64, shape (n,), open instant of each bar, ms UTC; the data's own column.
     equity: float64, shape (n,), quote; wallet plus open position marked at each
     bar's close, after all costs so far. close: float64, shape (n,), the bar closes.
-    position: float64, shape (n,), signed base units held at each close.
+    size_changes: (row, signed base units held at its close and from then on), rows increasing, the first one 0.
     wallet: realised money at the end, exact; final equity = wallet + unrealised.
     halted: why the run stopped trading early (liquidated, broke), else None.
     assumptions: every assumption the run made, one sentence each.
@@ -82,10 +85,10 @@ class RunResult:
     """
 
     provenance: Provenance
-    closed_at: Instants
+    opened_at: Instants
     close: Floats
     equity: Floats
-    position: Floats
+    size_changes: tuple[tuple[int, float], ...]
     fills: tuple[Fill, ...]
     funding_payments: tuple[FundingPayment, ...]
     trades: tuple[Trade, ...]
@@ -96,6 +99,18 @@ class RunResult:
     assumptions: tuple[str, ...]
     halted: str | None
     orders: tuple[Order, ...] = ()
+
+    @cached_property
+    def closed_at(self) -> Instants:
+        """int64, shape (n,), close instant of each bar, ms UTC."""
+        return self.opened_at + self.provenance.interval_ms
+
+    @cached_property
+    def position(self) -> Floats:
+        """float64, shape (n,), signed base units held at each close."""
+        rows = np.array([row for row, _ in self.size_changes], dtype=np.int64)
+        sizes = np.array([size for _, size in self.size_changes], dtype=np.float64)
+        return np.repeat(sizes, np.diff(rows, append=len(self.equity)))
 
     @property
     def capital(self) -> Decimal:
@@ -121,7 +136,11 @@ class RunResult:
         events: tuple[Order | Fill | FundingPayment | Refusal, ...]
         events = (*self.orders, *self.fills, *self.funding_payments, *self.refusals)
         for event in events:
-            sha.update(canonical_json([getattr(event, field.name) for field in fields(event)]).encode())
-        sha.update(self.equity.astype("<f8", copy=False).tobytes())
+            sha.update(canonical_json(_ROW_OF[type(event)](event)).encode())
+        sha.update(self.equity.astype("<f8", copy=False).data)
         sha.update(canonical_json([self.wallet, self.unrealized_pnl, self.halted]).encode())
         return sha.hexdigest()
+
+
+_ROW_OF = {kind: attrgetter(*(field.name for field in fields(kind))) for kind in (Order, Fill, FundingPayment, Refusal)}
+"""An event's fields in order of declaration, as one tuple."""

@@ -23,13 +23,15 @@ class Feature:
 
 
 def _sma(bars: Bars, tick: float, length: int) -> Floats:
-    ticks = np.rint(bars.close / tick).astype(np.int64)
-    totals = np.cumsum(ticks)
+    totals = np.rint(bars.close / tick).astype(np.int64)
+    np.cumsum(totals, out=totals)
     column = np.full(len(bars), np.nan)
     if len(bars) >= length:
         sums = totals[length - 1 :].copy()
         sums[1:] -= totals[: len(bars) - length]
-        column[length - 1 :] = sums / length * tick
+        warm = column[length - 1 :]
+        np.divide(sums, length, out=warm)
+        warm *= tick
     return column
 
 
