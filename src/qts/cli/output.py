@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
@@ -51,12 +51,12 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def working(message: str, *, quiet: bool) -> Iterator[None]:
-    """A spinner on a terminal while something takes its time; nothing when quiet or piped."""
-    if quiet or not sys.stderr.isatty():
-        yield
+def steps(output: Output) -> Iterator[Callable[[str], None]]:
+    """A way to name the step being worked on: a spinner on a terminal, nothing when piped or answering in JSON."""
+    if output is Output.JSON or not sys.stderr.isatty():
+        yield lambda _step: None
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(message):
-        yield
+    with Console(stderr=True).status("starting") as status:
+        yield status.update

@@ -82,6 +82,10 @@ class WorldService:
 
     # --- worlds and policies ------------------------------------------------------------------------------------------
 
+    def worlds(self) -> tuple[World, ...]:
+        """Every world, oldest first."""
+        return self._store.worlds()
+
     def create_world(self, policy: WorldPolicy, *, actor: str, now: Instant) -> World:
         """A new world under its first policy. Raises PolicyError when the name is taken or the version is not 1."""
         if policy.version != 1:

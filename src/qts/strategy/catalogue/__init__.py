@@ -13,3 +13,5 @@ CATALOGUE: Mapping[str, type[Strategy]] = {
     strategy.__name__: strategy
     for strategy in (MovingAverageCross, DonchianBreakout, RsiReversion, BuyAndHold, CoinFlip)
 }
+
+__all__ = ["CATALOGUE", "BuyAndHold", "CoinFlip", "DonchianBreakout", "MovingAverageCross", "RsiReversion"]

@@ -1,0 +1,101 @@
+"""A backtest without a world: nobody judges it, but it is counted all the same."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from qts.adapters import clock
+from qts.app import assembly
+from qts.app.settings import Settings
+from qts.app.trial import Outcome, carry_out, prepare, strategy_from
+from qts.domain.ids import short_id
+from qts.domain.instant import Duration, Instant
+from qts.research.metrics import MetricSheet
+from qts.simulation.backtest import Terms
+from qts.simulation.result import RunResult
+from qts.strategy.strategy import Strategy
+from qts.worlds.evidence import Hypothesis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtested:
+    """report: the HTML page. trial_count: distinct trials of the family so far, this one included."""
+
+    result: RunResult
+    sheet: MetricSheet
+    report: Path
+    trial_count: int
+
+    def facts(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        result = self.result
+        return {
+            "strategy": result.provenance.strategy,
+            "provenance": result.provenance.facts(),
+            "result_digest": result.digest,
+            "trial_count": self.trial_count,
+            "final_equity": result.final_equity,
+            "metrics": {name: metric.value for name, metric in self.sheet.items()},
+            "undefined": {name: m.undefined_because for name, m in self.sheet.items() if m.value is None},
+            "trades": len(result.trades),
+            "costs": {
+                "fees": result.costs.fees,
+                "slippage": result.costs.slippage,
+                "funding": result.costs.funding,
+                "liquidation_fees": result.costs.liquidation_fees,
+            },
+            "refusals": result.refusal_counts,
+            "waivers": list(result.provenance.waivers),
+            "assumptions": list(result.assumptions),
+            "report": str(self.report),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Which market, and when; None for start or end takes all there is."""
+
+    symbol: str
+    interval_ms: Duration
+    start: Instant | None = None
+    end: Instant | None = None
+
+
+def backtest(
+    settings: Settings,
+    strategy: str | type[Strategy] | Strategy,
+    window: Window,
+    terms: Terms,
+    *,
+    parameters: dict[str, object],
+    progress: Callable[[str], None],
+) -> Backtested:
+    """Run a strategy, count the trial, write its page. Raises QtsError for bad input."""
+    loaded = strategy_from(strategy, parameters)
+    progress("loading data")
+    dataset = assembly.catalogue(settings).load_dataset(
+        window.symbol, window.interval_ms, start=window.start, end=window.end
+    )
+    trial = prepare(dataset, loaded, terms)
+    worlds = assembly.world_service(settings)
+    hypothesis = Hypothesis.from_provenance(trial.provenance, family=trial.family)
+    worlds.open_trial(hypothesis, now=clock.now())
+    count = worlds.count_trials(trial.family)
+    outcome = carry_out(trial, trials=count, progress=progress)
+    sharpe = outcome.sheet["sharpe"].value
+    worlds.close_trial(hypothesis, result_digest=outcome.result.digest, sharpe=sharpe, now=clock.now())
+    progress("writing the report")
+    return Backtested(
+        result=outcome.result,
+        sheet=outcome.sheet,
+        report=_write_page(settings, outcome),
+        trial_count=count,
+    )
+
+
+def _write_page(settings: Settings, outcome: Outcome) -> Path:
+    from qts.adapters.reports.run_page import render_run_page, write_run_page
+
+    name = short_id("backtest", outcome.result.provenance.trial_key)
+    text = render_run_page(outcome.result, outcome.sheet, verdict=None, run_id=name)
+    return write_run_page(settings.reports / f"{name}.html", text)

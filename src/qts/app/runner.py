@@ -1,0 +1,306 @@
+"""``Runner.submit``: a strategy and the name of a world go in, a verdict with its reasons comes out.
+
+    from qts import Runner
+    result = Runner().submit(MyStrategy, world="crypto-4h")
+
+The world's policy decides everything else: data, costs, limits, demands. Each
+step is on record before the next begins, so whenever this process dies the run
+is found as it was left and is ended, never half written.
+"""
+
+import getpass
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from qts.adapters import clock
+from qts.app import assembly
+from qts.app.settings import Settings
+from qts.app.submit_result import SubmitResult, Violation
+from qts.app.trial import Outcome, Trial, carry_out, prepare, strategy_from
+from qts.domain.errors import CheckFailed, DataError, QtsError, UsageError
+from qts.domain.instant import HOUR_MS
+from qts.market.dataset import Dataset
+from qts.research.metrics import definitions_digest
+from qts.research.returns import MarkedEquity
+from qts.simulation.backtest import Terms
+from qts.simulation.result import RunResult
+from qts.strategy.strategy import Strategy
+from qts.worlds.decision import resolve
+from qts.worlds.evaluation_run import EvaluationRun, RunKey
+from qts.worlds.evidence import DayReturns, Evidence, Hypothesis
+from qts.worlds.policy import WorldPolicy
+from qts.worlds.run_lifecycle import RunAction
+from qts.worlds.service import Judgement, WorldService
+from qts.worlds.verdict import Verdict
+
+STALE_AFTER_MS = 6 * HOUR_MS
+"""An unfinished run that nobody moved for so long was left by a process that died."""
+
+
+def _silent(_step: str) -> None:
+    """The progress of a caller who does not ask for any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Whether a stored run comes out the same when it is made again."""
+
+    run_id: str
+    recorded: str
+    recomputed: str
+
+    @property
+    def agrees(self) -> bool:
+        return self.recorded == self.recomputed
+
+
+class Runner:
+    """settings: where state lives, by default this process's. actor: who is on record, by default the login name."""
+
+    def __init__(self, settings: Settings | None = None, *, actor: str | None = None) -> None:
+        self.settings = settings or Settings.from_environment()
+        self.actor = actor or login_name()
+        self._service: WorldService | None = None
+
+    @property
+    def worlds(self) -> WorldService:
+        if self._service is None:
+            self._service = assembly.world_service(self.settings)
+        return self._service
+
+    def submit(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        *,
+        world: str,
+        parameters: dict[str, object] | None = None,
+        mode: str | None = None,
+        progress: Callable[[str], None] = _silent,
+    ) -> SubmitResult:
+        """Evaluate ``strategy`` in ``world``.
+
+        strategy: a file (``cross.py`` or ``cross.py:Cross``), a catalogue name,
+        a class or an instance. mode: a hint the world's decision may lower and
+        never raises. Raises QtsError for bad input; then the run, if one was
+        opened, is on record as rejected with the reason.
+        """
+        policy = self.worlds.policy(world)
+        self.worlds.expire_stale(world, older_than=STALE_AFTER_MS, actor=self.actor, now=clock.now())
+        trial = self._trial(strategy, parameters or {}, policy, progress)
+        hypothesis = Hypothesis.from_provenance(trial.provenance, family=trial.family)
+        run = self.worlds.open_run(world, hypothesis, actor=self.actor, now=clock.now())
+        try:
+            outcome, judgement = self._evaluated(run, trial, progress)
+        except KeyboardInterrupt:
+            self._end(run, RunAction.EXPIRE, "cancelled")
+            raise
+        except QtsError as error:
+            self._end(run, RunAction.FAIL, f"error: {error.cause}")
+            raise
+        return self._told(judgement, outcome, mode)
+
+    def verify(self, run_id: str, strategy: str | type[Strategy] | Strategy | None = None) -> Verified:
+        """Make a judged run again from its record and compare the digests.
+
+        strategy: its source, by default the catalogue strategy of that name.
+        Raises QtsError when code or data are no longer what the run used.
+        """
+        run, outcome = self._again(run_id, strategy, _silent)
+        assert run.judged is not None
+        return Verified(run.key.run_id, run.judged.evidence.result_digest, outcome.result.digest)
+
+    def report(
+        self,
+        run_id: str,
+        strategy: str | type[Strategy] | Strategy | None = None,
+        *,
+        progress: Callable[[str], None] = _silent,
+    ) -> Path:
+        """The path of a run's page. A lost page is made again, if the run still comes out the same."""
+        run = self.worlds.run(run_id)
+        path = self.page_path(run.key.run_id)
+        if path.exists():
+            return path
+        progress("the page was lost, making it again")
+        run, outcome = self._again(run_id, strategy, progress)
+        assert run.judged is not None
+        if outcome.result.digest != run.judged.evidence.result_digest:
+            raise CheckFailed(
+                f"run {run.key.run_id} does not come out as recorded, so its page is not made again",
+                next_step=f"qts run verify {run.key.run_id}",
+            )
+        return self._write_page(outcome, run.key, run.judged.verdict)
+
+    def _again(
+        self, run_id: str, strategy: str | type[Strategy] | Strategy | None, progress: Callable[[str], None]
+    ) -> tuple[EvaluationRun, Outcome]:
+        run = self.worlds.run(run_id)
+        if run.judged is None:
+            raise UsageError(
+                f"run {run_id} was never judged, there is nothing to make again", next_step=f"qts run show {run_id}"
+            )
+        policy = self.worlds.policy(run.key.world, run.policy_version)
+        source = strategy if strategy is not None else run.key.strategy
+        parameters = {} if isinstance(source, Strategy) else dict(run.hypothesis.parameters)
+        trial = self._trial(source, parameters, policy, progress)
+        _refuse_other(run, trial)
+        return run, carry_out(trial, trials=run.judged.evidence.trial_count or 1, progress=progress)
+
+    def _trial(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        parameters: dict[str, object],
+        policy: WorldPolicy,
+        progress: Callable[[str], None],
+    ) -> Trial:
+        loaded = strategy_from(strategy, parameters)
+        progress("loading data")
+        return prepare(self._dataset(policy), loaded, terms_of(policy))
+
+    def _dataset(self, policy: WorldPolicy) -> Dataset:
+        wanted = policy.dataset
+        return assembly.catalogue(self.settings).load_dataset(
+            wanted.symbol, wanted.interval_ms, start=wanted.start_instant, end=wanted.end_instant
+        )
+
+    def _evaluated(
+        self, run: EvaluationRun, trial: Trial, progress: Callable[[str], None]
+    ) -> tuple[Outcome, Judgement]:
+        self._move(run, RunAction.START, "backtest started")
+        trials = self.worlds.count_trials(trial.family)
+        outcome = carry_out(trial, trials=trials, progress=progress)
+        self._move(run, RunAction.MEASURE, "backtest finished")
+        progress("judging")
+        evidence = evidence_of(outcome, trials, _links(run.key.run_id))
+        judgement = self.worlds.judge(run.key.run_id, evidence, actor=self.actor, now=clock.now())
+        progress("writing the report")
+        self._write_page(outcome, judgement.run.key, judgement.verdict)
+        return outcome, judgement
+
+    def _move(self, run: EvaluationRun, action: RunAction, reason: str) -> None:
+        self.worlds.move_run(run.key.run_id, action, reason=reason, actor=self.actor, now=clock.now())
+
+    def _end(self, run: EvaluationRun, action: RunAction, reason: str) -> None:
+        """Ends an unfinished run; one that was already judged keeps its verdict."""
+        if self.worlds.run(run.key.run_id).status.is_unfinished:
+            self._move(run, action, reason)
+
+    def _write_page(self, outcome: Outcome, key: RunKey, verdict: Verdict) -> Path:
+        from qts.adapters.reports.page_verdict import RunPageVerdict
+        from qts.adapters.reports.run_page import render_run_page, write_run_page
+
+        text = render_run_page(
+            outcome.result, outcome.sheet, verdict=RunPageVerdict.of(verdict, world=key.world), run_id=key.run_id
+        )
+        return write_run_page(self.page_path(key.run_id), text)
+
+    def page_path(self, run_id: str) -> Path:
+        """Where the HTML page of a run lies."""
+        return self.settings.reports / f"{run_id}.html"
+
+    def _told(self, judgement: Judgement, outcome: Outcome, mode: str | None) -> SubmitResult:
+        run, decision = judgement.run, judgement.decision
+        now = clock.now()
+        resolution = resolve(mode, decision, world=run.key.world, now=now)
+        evidence = run.judged.evidence if run.judged is not None else None
+        return SubmitResult(
+            run_id=run.key.run_id,
+            url=run.key.url,
+            world=run.key.world,
+            strategy=run.key.strategy,
+            status=run.status.value,
+            verdict=judgement.verdict.sentence,
+            mode=resolution.mode.value,
+            decision_reason=decision.reason,
+            weight=judgement.weight,
+            rank=judgement.rank,
+            contribution=judgement.contribution,
+            place_reason=judgement.place_reason,
+            violations=tuple(Violation.of(result) for result in judgement.verdict.violations),
+            warnings=tuple(
+                result.sentence for result in judgement.verdict.missed if result not in judgement.verdict.violations
+            ),
+            precheck=_precheck(outcome.result),
+            metrics={} if evidence is None else dict(evidence.metrics),
+            undefined={} if evidence is None else dict(evidence.undefined),
+            trial_count=0 if evidence is None or evidence.trial_count is None else evidence.trial_count,
+            waivers=tuple(waiver.value for waiver in outcome.result.provenance.waivers),
+            safe_mode=resolution.safe_mode,
+            downgraded=resolution.downgraded,
+            downgrade_reason=resolution.reason if resolution.downgraded else "",
+            synthetic=outcome.result.provenance.synthetic,
+            report=self.page_path(run.key.run_id),
+            result_digest=outcome.result.digest,
+        )
+
+
+def terms_of(policy: WorldPolicy) -> Terms:
+    """What the world's policy says about a run."""
+    return Terms(
+        capital=policy.capital,
+        frictions=policy.frictions.to_frictions(),
+        limits=policy.risk.to_limits(),
+        waivers=tuple(policy.waivers),
+    )
+
+
+def evidence_of(outcome: Outcome, trials: int, links: dict[str, str]) -> Evidence:
+    """What a run brings before its world."""
+    result, sheet = outcome.result, outcome.sheet
+    curve = MarkedEquity.over(result, result.equity)
+    return Evidence(
+        trial_key=result.provenance.trial_key,
+        result_digest=result.digest,
+        metrics={name: metric.value for name, metric in sheet.items()},
+        undefined={name: metric.undefined_because for name, metric in sheet.items() if metric.value is None},
+        trial_count=trials,
+        day_returns=DayReturns.from_bars(int(result.closed_at[0]), curve.day_returns),
+        data_start=result.provenance.start,
+        data_end=result.provenance.end,
+        waivers=result.provenance.waivers,
+        synthetic=result.provenance.synthetic,
+        links=links,
+    )
+
+
+def _links(run_id: str) -> dict[str, str]:
+    """report: the page, relative to QTS_HOME. definitions: which definitions of the metrics the numbers follow."""
+    return {"report": f"reports/{run_id}.html", "definitions": definitions_digest()}
+
+
+def _precheck(result: RunResult) -> tuple[str, ...]:
+    """What this machine noticed by itself; advice, never a verdict."""
+    notes = ["no leak: every decision is the same when later bars are hidden"]
+    if not result.trades:
+        notes.append("it never traded")
+    liquidations = sum(fill.cause.value == "liquidation" for fill in result.fills)
+    if liquidations:
+        notes.append(f"it was liquidated {liquidations} time{'s' if liquidations > 1 else ''}")
+    for code, count in result.refusal_counts.items():
+        notes.append(f"{count} order{'s were' if count > 1 else ' was'} refused: {code}")
+    if result.halted is not None:
+        notes.append(result.halted)
+    return tuple(notes)
+
+
+def _refuse_other(run: EvaluationRun, trial: Trial) -> None:
+    now, then = trial.provenance, run.hypothesis
+    for what, recorded, found in (
+        ("code", then.code_digest, now.code_digest),
+        ("data", then.data_fingerprint, now.data_fingerprint),
+        ("trial", then.trial_key, now.trial_key),
+    ):
+        if recorded != found:
+            raise DataError(
+                f"the {what} of run {run.key.run_id} is no longer there: recorded {recorded[:12]}, found {found[:12]}",
+                next_step="give the strategy file the run was made from, and the data it was made on",
+            )
+
+
+def login_name() -> str:
+    """Who is on record for what this process does."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "unknown"

@@ -1,0 +1,91 @@
+"""One trial: a strategy under stated terms, run, searched for leaks, and measured.
+
+Both doors use it, ``backtest`` without a world and ``submit`` with one. The
+caller puts the trial on the ledger before it calls, and is told what came of it.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from qts.adapters.strategy_files import LoadedStrategy, code_digest, load_strategy
+from qts.domain.errors import StrategyError
+from qts.market.dataset import Dataset
+from qts.research.leakage import find_leak
+from qts.research.metrics import MetricSheet, measure
+from qts.simulation.backtest import Terms, provenance_of, run_backtest
+from qts.simulation.result import Provenance, RunResult
+from qts.strategy.strategy import Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What is about to be tried. build: makes the strategy anew, without memory of an earlier run."""
+
+    dataset: Dataset
+    build: Callable[[], Strategy]
+    terms: Terms
+    provenance: Provenance
+
+    @property
+    def family(self) -> str:
+        return self.provenance.strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of it."""
+
+    result: RunResult
+    sheet: MetricSheet
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyStrategy:
+    """A strategy with its parameters set. code_digest: SHA-256 of its source, '' when there is none to read."""
+
+    strategy: Strategy
+    code_digest: str
+
+
+def strategy_from(given: str | type[Strategy] | Strategy, parameters: dict[str, object]) -> ReadyStrategy:
+    """A strategy by file, catalogue name, class or instance, with parameters set."""
+    if isinstance(given, Strategy):
+        if parameters:
+            raise StrategyError(
+                "parameters were given beside a strategy that has its own", next_step="set them on the strategy"
+            )
+        return ReadyStrategy(given, code_digest(type(given)))
+    loaded = load_strategy(given) if isinstance(given, str) else LoadedStrategy(given, code_digest(given))
+    return ReadyStrategy(loaded.kind.with_parameters(parameters), loaded.code_digest)
+
+
+def prepare(dataset: Dataset, loaded: ReadyStrategy, terms: Terms) -> Trial:
+    """Everything that is known before there is a result. Raises DataError for a missing input without its waiver."""
+    terms = replace(terms, code_digest=loaded.code_digest)
+    pristine = loaded.strategy
+    return Trial(
+        dataset=dataset,
+        build=lambda: copy.deepcopy(pristine),
+        terms=terms,
+        provenance=provenance_of(dataset, pristine, terms),
+    )
+
+
+def carry_out(trial: Trial, *, trials: int, progress: Callable[[str], None]) -> Outcome:
+    """Run, search for leaks, measure. trials: distinct trials of the family so far, this one included.
+
+    Raises StrategyError when the strategy fails or knows the future.
+    """
+    progress("running the backtest")
+    result = run_backtest(trial.dataset, trial.build(), trial.terms)
+    progress("looking for leaks")
+    leak = find_leak(trial.dataset, trial.build, trial.terms, result)
+    if leak is not None:
+        raise StrategyError(
+            f"{trial.family} failed the leak check: {leak.sentence()}",
+            place=f"run on {result.provenance.symbol}",
+            next_step="use only what the view gives; it shows the present bar and the past",
+        )
+    progress("measuring")
+    return Outcome(result=result, sheet=measure(result, trials))
