@@ -5,11 +5,14 @@ every hash after them. What it does not: that the last rows were not cut off,
 or the whole chain rewritten; for that its head must be kept somewhere else.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from qts.domain.ids import digest
+from qts.domain.money import plain
 
 GENESIS: Final = "0" * 64
 """What stands before the first row."""
@@ -31,6 +34,25 @@ class ChainBreak:
 
     sequence: int
     sentence: str
+
+
+def document(value: object) -> str:
+    """A JSON text, keys sorted, that reads back as the same texts, numbers, lists and mappings; decimals as texts.
+
+    Raises ValueError for NaN and infinities, TypeError for anything JSON does not know.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_as_json
+    )
+
+
+def _as_json(value: object) -> object:
+    match value:
+        case Decimal():
+            return plain(value)
+        case Mapping():
+            return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be written down")
 
 
 def row_hash(sequence: int, previous_hash: str, facts: Mapping[str, object]) -> str:

@@ -7,12 +7,13 @@ still counts: the best of many tries is not the skill of one. Entries are
 chained and never change; there is no way to reset a count.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from qts.domain.instant import Instant
-from qts.worlds.chain import ChainBreak, ChainedRow, first_break
+from qts.worlds.chain import ChainBreak, ChainedRow, document, first_break
 from qts.worlds.evidence import Hypothesis
 
 
@@ -47,13 +48,14 @@ class TrialNote:
             raise ValueError("a trial has a result when it is closed, and not before")
 
     def facts(self) -> dict[str, object]:
+        """What the chain's hash covers, one plain value per column."""
         return {
             "kind": self.kind,
             "family": self.family,
             "trial_key": self.trial_key,
             "world": self.world,
             "run_id": self.run_id,
-            "hypothesis": self.hypothesis,
+            "hypothesis": document(self.hypothesis),
             "result_digest": self.result_digest,
             "sharpe": self.sharpe,
             "recorded_at": self.recorded_at,
@@ -86,7 +88,7 @@ def closing(
     sharpe: float | None,
     at: Instant,
 ) -> TrialNote:
-    """The note that says what came of it."""
+    """The note that says what came of it. sharpe: annual; None, NaN and infinities are undefined."""
     return TrialNote(
         kind=TrialKind.CLOSED,
         family=hypothesis.family,
@@ -95,7 +97,7 @@ def closing(
         run_id=run_id,
         hypothesis={},
         result_digest=result_digest,
-        sharpe=sharpe,
+        sharpe=float(sharpe) if sharpe is not None and math.isfinite(sharpe) else None,
         recorded_at=at,
     )
 

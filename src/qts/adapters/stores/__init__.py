@@ -1,0 +1,1 @@
+"""Places where data, worlds and records are kept."""

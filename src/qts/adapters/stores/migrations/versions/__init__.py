@@ -1,0 +1,1 @@
+"""One file per revision, never edited once it is released."""
