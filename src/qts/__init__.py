@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qts.app.runner import Runner, SubmitResult
+    from qts.app.runner import Runner
+    from qts.app.submit_result import SubmitResult
     from qts.market.view import View
     from qts.strategy.intent import Intent, Targets, buy, close, protect, sell
     from qts.strategy.signals import SignalStrategy
@@ -21,7 +22,7 @@ _HOME = {
     "Runner": "qts.app.runner",
     "SignalStrategy": "qts.strategy.signals",
     "Strategy": "qts.strategy.strategy",
-    "SubmitResult": "qts.app.runner",
+    "SubmitResult": "qts.app.submit_result",
     "Targets": "qts.strategy.intent",
     "View": "qts.market.view",
     "buy": "qts.strategy.intent",

@@ -59,8 +59,9 @@ def print_result(result: "SubmitResult") -> None:
         console.print(f"  waived: {waiver}")
     for note in result.precheck:
         console.print(f"  noticed here: {escape(note)}")
-    console.print(f"mode     {result.mode} ({escape(result.decision_reason)})")
-    console.print(f"place    {escape(result.place_reason)}, weight {result.weight:g}")
+    console.print(f"mode     {result.mode}" + (f" ({escape(result.decision_reason)})" if result.passed else ""))
+    if result.passed:
+        console.print(f"place    {escape(result.place_reason)}, weight {result.weight:g}")
     console.print(f"run      {result.url}")
     console.print(f"report   {result.report}", soft_wrap=True)
 

@@ -13,6 +13,7 @@ class Waiver(StrEnum):
     NO_BRACKETS = "no-brackets"
     BRACKETS_UNDATED = "brackets-undated"
     MARK_FROM_LAST = "mark-from-last"
+    GAPS_IN_BARS = "gaps-in-bars"
 
     @property
     def meaning(self) -> str:
@@ -26,3 +27,5 @@ class Waiver(StrEnum):
                 return "leverage brackets of another date were used for the whole period"
             case Waiver.MARK_FROM_LAST:
                 return "mark price is missing: last price stood in for it in funding, margin and liquidation"
+            case Waiver.GAPS_IN_BARS:
+                return "bars are missing: nothing was decided, and nothing could fill, while they are"

@@ -25,6 +25,7 @@ def require_inputs(dataset: Dataset, waivers: Iterable[Waiver]) -> tuple[Waiver,
         (Waiver.NO_BRACKETS, _brackets_missing(dataset), "qts data import FILE --kind brackets --symbol {symbol}"),
         (Waiver.BRACKETS_UNDATED, _brackets_undated(dataset), "qts data import FILE --kind brackets --as-of DATE"),
         (Waiver.MARK_FROM_LAST, _mark_missing(dataset), "qts data import FILE --kind mark --symbol {symbol}"),
+        (Waiver.GAPS_IN_BARS, _bars_missing(dataset), "import the missing bars, choose a window without the gap"),
     ]
     used = []
     for waiver, problem, command in needed:
@@ -33,10 +34,21 @@ def require_inputs(dataset: Dataset, waivers: Iterable[Waiver]) -> tuple[Waiver,
         if waiver not in given:
             raise DataError(
                 f"{dataset.instrument.symbol}: {problem}",
-                next_step=f"{command.format(symbol=dataset.instrument.symbol)}, or accept it by name: --waive {waiver}",
+                next_step=f"{command.format(symbol=dataset.instrument.symbol)}; or go without it by name: "
+                f"--waive {waiver}, or in a world's policy waivers: [{waiver}]",
             )
         used.append(waiver)
     return tuple(used)
+
+
+def _bars_missing(dataset: Dataset) -> str:
+    gaps = dataset.bars.gaps()
+    if not gaps:
+        return ""
+    row, count = gaps[0]
+    more = f", the first of {len(gaps)} gaps" if len(gaps) > 1 else ""
+    before = format_instant(int(dataset.bars.opened_at[row]))
+    return f"{count} bar{'s are' if count > 1 else ' is'} missing before {before}{more}"
 
 
 def _funding_missing(dataset: Dataset) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from qts.domain.instant import DAY_MS, HOUR_MS, Instant
 from qts.domain.instrument import Instrument
-from qts.market.bars import Bars, Floats
+from qts.market.bars import Bars, Floats, Instants
 from qts.market.brackets import Bracket, BracketHistory, BracketTable
 from qts.market.dataset import Dataset
 from qts.market.funding import Funding
@@ -26,7 +26,7 @@ _FUNDING_MS = 8 * HOUR_MS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regime:
-    """drift, volatility: of log price per bar. pull: share of the distance to the regime's first price undone each bar."""
+    """drift, volatility: of log price per bar. pull: share of the way back to the regime's first price, each bar."""
 
     name: str
     drift: float
@@ -99,7 +99,7 @@ def _slow_noise(dice: np.random.Generator, count: int, size: float) -> Floats:
     return np.convolve(shocks, kernel, mode="same")
 
 
-def _bars(opened_at: np.ndarray, interval_ms: int, steps: Floats, dice: np.random.Generator) -> Bars:  # type: ignore[type-arg]
+def _bars(opened_at: Instants, interval_ms: int, steps: Floats, dice: np.random.Generator) -> Bars:
     opens = np.concatenate((steps[:1, 0], steps[:-1, -1]))
     size = np.abs(np.log(steps[:, -1] / opens))
     volume = np.round(dice.lognormal(6.0, 0.5, len(steps)) * (1.0 + 40.0 * size), 3)
@@ -121,8 +121,12 @@ def _funding(dice: np.random.Generator, bars: Bars) -> Funding:
     back = max(1, 2 * DAY_MS // bars.interval_ms)
     before = bars.open[np.maximum(rows - back, 0)]
     trend = np.log(bars.open[rows] / before)
-    rate = np.round(np.clip(0.0001 + 0.004 * trend + dice.standard_normal(len(rows)) * 5e-5, -0.003, 0.003), 6)
-    return Funding(symbol=bars.symbol, occurred_at=bars.opened_at[rows], rate=rate)
+    drawn: Floats = 0.0001 + 0.004 * trend + dice.standard_normal(len(rows)) * 5e-5
+    return Funding(
+        symbol=bars.symbol,
+        occurred_at=bars.opened_at[rows],
+        rate=np.asarray(np.round(np.clip(drawn, -0.003, 0.003), 6)),
+    )
 
 
 def _brackets(as_of: Instant) -> BracketHistory:

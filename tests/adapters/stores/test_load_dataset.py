@@ -1,6 +1,5 @@
 """What a run reads from the catalogue: bars, mark, funding, brackets, instrument, and the words for what is missing."""
 
-import time
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -204,14 +203,3 @@ def test_synthetic_and_recorded_rows_do_not_mix(catalogue: Catalogue) -> None:
         store(catalogue, valid(5, 9), "real.csv")
     catalogue.store_instrument(instrument())
     assert catalogue.load_dataset("TESTUSDT", HOUR_MS).synthetic
-
-
-def test_a_hundred_thousand_bars_load_in_well_under_a_tenth_of_a_second(catalogue: Catalogue) -> None:
-    """Proves: PF-9"""
-    whole_market(catalogue, valid(0, 100_000))
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        catalogue.load_dataset("TESTUSDT", HOUR_MS)
-        times.append(time.perf_counter() - began)
-    assert min(times) < 0.1  # 0.03 s on the machine it was written on; the bound leaves room for a busy one
