@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qts.market.bars import Floats
 from qts.worlds.evidence import DayReturns
 
 
@@ -105,8 +106,12 @@ def correlation(left: DayReturns, right: DayReturns, overlap_days_min: int) -> f
         return None
     a = left.values[first - left.first_day : last - left.first_day]
     b = right.values[first - right.first_day : last - right.first_day]
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    if not scale > 1e-24:  # variation below rounding is none
+    if not (_varies(a) and _varies(b)):
         return None
-    return float(np.clip((a @ b) / scale, -1.0, 1.0))
+    a, b = a - a.mean(), b - b.mean()
+    return float(np.clip((a @ b) / np.sqrt((a @ a) * (b @ b)), -1.0, 1.0))
+
+
+def _varies(values: Floats) -> bool:
+    """Whether a series moves by more than the rounding of its own numbers."""
+    return bool(np.ptp(values) > 1e-9 * np.abs(values).max())
