@@ -31,6 +31,10 @@ class Holding:
     size: float
     basis: float
 
+    def marked(self, price: float) -> float:
+        """Equity at a price, quote."""
+        return self.wallet + (self.size * price - self.basis)
+
 
 class Book:
     """One symbol's position and wallet. ``capital``: starting money in quote; ``leverage``: whole, 1 or more."""
