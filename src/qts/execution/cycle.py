@@ -138,13 +138,22 @@ class _Draft:
     def __init__(self, ways: Ways, gate: RiskGate, desk: Desk, now: Instant) -> None:
         self._ways = ways
         self._gate = gate
-        self._desk = desk
+        self._desk_seen = desk
+        self._sent_since: Order | None = None
         self._held = desk.state.position
         self._now = now
         self._count = 0
         self.orders: list[Approved] = []
         self.protection: Protection | None = None
         self.not_sent: list[NotSent] = []
+
+    @property
+    def _desk(self) -> Desk:
+        """The desk with every order of this draft counted in; most drafts end before anybody asks for the last one."""
+        if self._sent_since is not None:
+            sent, self._sent_since = self._sent_since, None
+            self._desk_seen = self._as_if_sent(sent)
+        return self._desk_seen
 
     def add(self, intent: Intent) -> None:
         match intent.action:
@@ -300,7 +309,7 @@ class _Draft:
             self.not_sent.append(NotSent(order_id=order.order_id, codes=verdict.codes, detail=verdict.detail))
             return
         self.orders.append(verdict)
-        self._desk = self._as_if_sent(order)
+        self._sent_since = order
 
     def _refuse(self, code: RefusalCode, detail: str) -> None:
         self.not_sent.append(NotSent(order_id=self._next_id(), codes=(code,), detail=detail))

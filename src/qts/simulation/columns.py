@@ -1,5 +1,6 @@
 """The market of a run, laid out for the exchange: one row a bar, everything ready to be read by index."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -28,7 +29,7 @@ class MarketColumns:
     """bars, and the mark price on the same rows (the bars' own columns where a waiver lets last stand for mark).
 
     funding_rows: int64, sorted, the row of each event in ``funding``.
-    bracket_rows: int64, sorted, rows whose open is the first under a newer bracket table.
+    bracket_rows: sorted rows whose open is the first under a newer bracket table.
     atr: ATR(14) known at the close of each row, NaN until warm; None when no slippage model reads it.
     """
 
@@ -40,13 +41,13 @@ class MarketColumns:
     funding: tuple[FundingEvent, ...]
     funding_rows: Instants
     brackets: BracketHistory | None
-    bracket_rows: Instants
+    bracket_rows: tuple[int, ...]
     atr: Floats | None
 
     def next_bracket_change(self, row: int) -> int:
         """The first row at or after ``row`` where the bracket table is another than on the row before, or the end."""
-        place = int(np.searchsorted(self.bracket_rows, row))
-        return int(self.bracket_rows[place]) if place < len(self.bracket_rows) else len(self.bars)
+        place = bisect_left(self.bracket_rows, row)
+        return self.bracket_rows[place] if place < len(self.bracket_rows) else len(self.bars)
 
 
 def market_columns(dataset: Dataset, waivers: tuple[Waiver, ...], slippage: Slippage) -> MarketColumns:
@@ -100,11 +101,11 @@ def _placed_funding(dataset: Dataset) -> tuple[FundingEvent, ...]:
     )
 
 
-def _bracket_rows(bars: Bars, brackets: BracketHistory | None) -> Instants:
+def _bracket_rows(bars: Bars, brackets: BracketHistory | None) -> tuple[int, ...]:
     tables = () if brackets is None else brackets.tables[1:]  # the first one rules from the beginning
     starts = np.array([table.as_of for table in tables], dtype=np.int64)
     rows = np.unique(np.searchsorted(bars.opened_at, starts, side="left"))
-    return rows[(rows > 0) & (rows < len(bars))].astype(np.int64)
+    return tuple(row for row in rows.tolist() if 0 < row < len(bars))
 
 
 def _atr(bars: Bars) -> Floats:

@@ -7,6 +7,7 @@ Source: Binance USD-M regular tier of 2024, maker 0.02 %, taker 0.05 %; the
 square-root form of impact after Almgren, Thum, Hauptmann and Li (2005), Risk 18(7).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
@@ -131,20 +132,24 @@ class BarLiquidity:
 def taker_price(
     instrument: Instrument,
     slippage: Slippage,
-    liquidity: BarLiquidity,
+    liquidity: Callable[[], BarLiquidity],
     *,
     side: Side,
     reference: Decimal,
     quantity: Decimal,
 ) -> Decimal:
-    """The reference made worse for a taker, rounded against it to the tick grid, at least one tick."""
+    """The reference made worse for a taker, rounded against it to the tick grid, at least one tick.
+
+    liquidity: asked only by the models that depend on the bar.
+    """
     match slippage:
         case FixedSlippage(bps):
             distance = reference * bps * BPS
         case AtrSlippage(fraction):
-            distance = liquidity.atr * fraction
+            distance = liquidity().atr * fraction
         case ImpactSlippage(coefficient):
-            distance = liquidity.atr * coefficient * (quantity / liquidity.volume).sqrt()
+            bar = liquidity()
+            distance = bar.atr * coefficient * (quantity / bar.volume).sqrt()
     worse = reference + side.sign * distance
     on_grid = instrument.price_up(worse) if side is Side.BUY else instrument.price_down(worse)
     return max(on_grid, instrument.tick)

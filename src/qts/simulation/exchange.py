@@ -358,16 +358,18 @@ class Exchange:
 
     def _taker_price(self, side: Side, reference: Decimal, quantity: Decimal, worst: Decimal | None) -> Decimal:
         """The reference made worse by slippage, but not worse than a limit allows."""
+        slippage, bar = self._frictions.slippage, self._bar_liquidity
+        price = taker_price(self._instrument, slippage, bar, side=side, reference=reference, quantity=quantity)
+        if worst is None:
+            return price
+        return min(price, worst) if side is Side.BUY else max(price, worst)
+
+    def _bar_liquidity(self) -> BarLiquidity:
         columns, row = self._columns, self._row
         atr = columns.bars.open[row]
         if columns.atr is not None and row > 0 and np.isfinite(columns.atr[row - 1]):
             atr = columns.atr[row - 1]
-        liquidity = BarLiquidity(volume=exact(float(columns.bars.volume[row])), atr=exact(float(atr)))
-        slippage = self._frictions.slippage
-        price = taker_price(self._instrument, slippage, liquidity, side=side, reference=reference, quantity=quantity)
-        if worst is None:
-            return price
-        return min(price, worst) if side is Side.BUY else max(price, worst)
+        return BarLiquidity(volume=exact(float(columns.bars.volume[row])), atr=exact(float(atr)))
 
     def _fill(self, order: Order, quantity: Decimal, price: FillPrice, cause: Cause) -> None:
         fee = self._frictions.fee(quantity, price.paid, price.liquidity) if cause is not Cause.LIQUIDATION else ZERO

@@ -124,9 +124,9 @@ def sell(symbol: str | None = None, **wishes: Unpack[_Wishes]) -> Intent:
 
 
 def _trade(action: Action, symbol: str | None, wishes: _Wishes) -> Intent:
-    unknown = sorted(set(wishes) - set(_Wishes.__annotations__))
-    if unknown:
-        known = list(_Wishes.__annotations__)
+    known = _Wishes.__annotations__
+    if not wishes.keys() <= known.keys():
+        unknown = sorted(set(wishes) - set(known))
         raise StrategyError(
             f"{action}() does not know {unknown[0]!r}.{did_you_mean(unknown[0], known)}",
             next_step=f"it takes: {', '.join(known)}",
