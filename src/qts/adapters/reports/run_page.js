@@ -32,7 +32,7 @@
 
   const equity = unpack(data.equity), held = unpack(data.held), fall = unpack(data.fall), heldFall = unpack(data.heldFall), price = unpack(data.price);
   let scale = "linear";
-  const config = () => ({ responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: "reset" });
+  const config = () => ({ responsive: false, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: "reset" });
   const axis = (more) => ({ gridcolor: style("--line"), linecolor: style("--line"), zeroline: false, tickfont: { color: style("--soft"), size: 12 }, automargin: true, fixedrange: touch, ...more });
   const layout = (more) => ({
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: style("--ink") },
@@ -140,6 +140,14 @@
     document.querySelectorAll("[data-scale]").forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
     drawEquity();
   }));
+  /* A chart follows its box, not the window: a rotated phone, a print, a pane all change the one and not always the other. */
+  const widths = new WeakMap();
+  const fit = new ResizeObserver((boxes) => boxes.forEach(({ target, contentRect }) => {
+    const before = widths.get(target);
+    widths.set(target, contentRect.width);
+    if (before !== undefined && before !== contentRect.width && target.data) Plotly.Plots.resize(target);
+  }));
+  document.querySelectorAll(".chart").forEach((chart) => fit.observe(chart));
   const drawAll = async () => { for (const one of [drawEquity, drawPrice, drawSpread, drawCosts]) await one(); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +38,8 @@ def write_durably(path: Path, content: bytes) -> None:
     except OSError as error:
         raise storage_error("cannot write", path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the cause above is the news; a folder that is none has no leftovers either
+            temporary.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
