@@ -25,7 +25,7 @@ class DayReturns:
     values: Floats
 
     def __post_init__(self) -> None:
-        values = np.ascontiguousarray(self.values, dtype=np.float64)
+        values = np.array(self.values, dtype=np.float64)  # our own: the caller may go on writing to theirs
         if values.ndim != 1 or not np.isfinite(values).all():
             raise ValueError("day returns must be one finite number per day")
         values.setflags(write=False)
