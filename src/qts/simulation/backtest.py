@@ -40,6 +40,9 @@ from qts.strategy.signals import SignalStrategy
 from qts.strategy.strategy import Strategy
 
 
+_FIX = "fix the strategy; nothing of this run was kept"
+
+
 class Engine(StrEnum):
     PLAIN = "plain"
     SKIPPING = "skipping"
@@ -298,11 +301,11 @@ class _Run:
         if line:
             place = f"{line}, {place}"
         if isinstance(error, QtsError):
-            return StrategyError(error.cause, place=error.place or place, next_step=error.next_step)
+            return StrategyError(error.cause, place=error.place or place, next_step=error.next_step or _FIX)
         return StrategyError(
             f"{type(self._strategy).__name__} raised {type(error).__name__}: {error}",
             place=place,
-            next_step="fix the strategy; nothing of this run was kept",
+            next_step=_FIX,
         )
 
     def _told(self) -> RunResult:
