@@ -148,7 +148,7 @@ def _read(story: Story, section: str, line: str) -> None:
     match section:
         case "terms":
             story.terms.update(each.split("=") for each in line.split())
-        case "bars" if line.split()[0].isdigit():
+        case "bars" if line.split(maxsplit=1)[0].isdigit():
             parts = line.split(None, 6)
             story.bars.append((parts[:6], parts[6] if len(parts) > 6 else ""))
         case "mark":
