@@ -28,7 +28,6 @@ class Contender:
     command: what follows the interpreter; ``{folder}`` is a folder of the
     figure's own. prepare: run once, untimed, before the first round.
     rounds_max: for contenders too slow to be run as often as the others.
-    agrees: False for those that cannot be compared by equity (they do not trade).
     cause: why its equity may differ, when the reason is known.
     """
 

@@ -1,8 +1,9 @@
 """What a contender's process measures of itself: time, memory, and how busy the machine was.
 
-Used inside contenders only; it knows nothing of figures. Wall time is the
-figure; processor time is recorded beside it, so that a run disturbed by a
-neighbour can be told from a slow one. Memory is the highest resident size
+Used inside contenders only; it knows nothing of figures. Work is timed by the
+processor time of the process: on one core it is the wall time of a quiet
+machine, and a neighbour who takes the core for a while does not count. Wall
+time is reported beside it. Memory is the highest resident size
 during the work, above what was resident before it began (Linux; the high-water
 mark is reset first, so that imports and input columns do not count).
 """

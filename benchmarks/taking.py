@@ -112,7 +112,7 @@ def _taken(quantity: Quantity, name: str, reports: list[dict[str, float]], absen
 def _value(quantity: Quantity, told: Mapping[str, float]) -> float:
     match quantity:
         case Quantity.BARS_PER_SECOND:
-            return told["bars"] / told["wall_s"]
+            return told["bars"] / told["processor_s"]
         case Quantity.PROCESS_SECONDS:
             return told["process_s"]
         case Quantity.MICROSECONDS_PER_ORDER:

@@ -20,7 +20,11 @@ def _contenders(bars: int) -> tuple[Contender, ...]:
     return (
         Contender(name=QTS, command=run),
         Contender(name=QTS_CERTIFIED, command=(*run, "--digest")),
-        Contender(name=BACKTESTING, command=("-m", f"{peer}.backtesting_py", "--work", "cross", *size)),
+        Contender(
+            name=BACKTESTING,
+            command=("-m", f"{peer}.backtesting_py", "--work", "cross", *size),
+            cause=_FLOAT_TIES,
+        ),
         Contender(
             name=NAUTILUS,
             command=("-m", f"{peer}.nautilus", "--work", "cross", *size),
