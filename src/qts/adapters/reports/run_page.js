@@ -32,13 +32,24 @@
 
   const equity = unpack(data.equity), held = unpack(data.held), fall = unpack(data.fall), heldFall = unpack(data.heldFall), price = unpack(data.price);
   let scale = "linear";
-  const config = () => ({ responsive: false, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: "reset" });
+  const config = () => ({ responsive: false, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: "reset", showTips: false });
   const axis = (more) => ({ gridcolor: style("--line"), linecolor: style("--line"), zeroline: false, tickfont: { color: style("--soft"), size: 12 }, automargin: true, fixedrange: touch, ...more });
   const layout = (more) => ({
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: style("--ink") },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: narrow() ? 44 : 60, r: 12, t: 8, b: 32 },
     showlegend: false, dragmode: touch ? false : "zoom", hovermode: "x unified",
     hoverlabel: { bgcolor: style("--card"), bordercolor: style("--line"), font: { color: style("--ink"), size: 12 } }, ...more });
+  const moment = (at) => (typeof at === "number" ? at : Date.parse(`${String(at).replace(" ", "T")}${String(at).length > 10 ? "Z" : ""}`));
+  const inView = () => (ranges.current ? ranges.current.map(moment) : [-Infinity, Infinity]);
+  /* The height follows what is in view, with a little air; null lets Plotly choose. */
+  const reach = (curves, air, take = (y) => y) => {
+    const [from, to] = inView();
+    let low = Infinity, high = -Infinity;
+    for (const { x, y } of curves) for (let i = 0; i < x.length; i += 1) if (x[i] >= from && x[i] <= to) { if (y[i] < low) low = y[i]; if (y[i] > high) high = y[i]; }
+    if (!(take(high) > take(low))) return null;
+    const room = (take(high) - take(low)) * air;
+    return [take(low) - room, take(high) + room];
+  };
   const draw = (id, traces, shape) => Plotly.react($(id), traces, shape, config());
 
   const drawEquity = () => {
@@ -51,9 +62,9 @@
       below(heldFall, "buy and hold", style("--held"), { line: { color: style("--held"), width: 1, dash: "3px,3px" } }),
       below(fall, "strategy", style("--loss"), { fill: "tozeroy", fillcolor: `rgba(${style("--loss-rgb")},0.18)` }),
     ], layout({
-      xaxis: axis({ type: "date", range: ranges.current, anchor: "y2", showgrid: false, hoverformat: "%Y-%m-%d %H:%M UTC" }),
-      yaxis: axis({ domain: [0.34, 1], type: scale, tickformat: "~s", exponentformat: "SI", nticks: 6 }),
-      yaxis2: axis({ domain: [0, 0.26], tickformat: ".0%", rangemode: "tozero", nticks: 4 }),
+      xaxis: axis({ type: "date", range: ranges.current && [...ranges.current], anchor: "y2", showgrid: false, hoverformat: "%Y-%m-%d %H:%M UTC", spikethickness: 1, spikedash: "2px,2px", spikecolor: style("--held") }),
+      yaxis: axis({ domain: [0.34, 1], type: scale, fixedrange: true, range: reach([equity, held], 0.05, scale === "log" ? Math.log10 : undefined), tickformat: "~s", exponentformat: "SI", nticks: 6 }),
+      yaxis2: axis({ domain: [0, 0.26], fixedrange: true, tickformat: ".0%", rangemode: "tozero", nticks: 4 }),
       shapes: [{ type: "line", xref: "paper", x0: 0, x1: 1, yref: "y", y0: data.capital, y1: data.capital, line: { color: style("--held"), width: 1, dash: "1px,4px" } }],
     }));
   };
@@ -65,7 +76,7 @@
     "liquidation": { name: "liquidated", symbol: "star", color: style("--fail") },
   });
   const seen = () => {
-    const [from, to] = ranges.current ? ranges.current.map((at) => (typeof at === "number" ? at : Date.parse(`${String(at).replace(" ", "T")}${String(at).length > 10 ? "Z" : ""}`))) : [-Infinity, Infinity];
+    const [from, to] = inView();
     const inside = data.trades.filter((t) => t[IN] <= to && (t[OUT] ?? Infinity) >= from);
     if (inside.length <= MARKERS_MAX) return { inside, shown: inside };
     return { inside, shown: [...inside].sort((a, b) => Math.abs(b[NET]) - Math.abs(a[NET])).slice(0, MARKERS_MAX) };
@@ -89,7 +100,7 @@
     return draw("price-chart", traces, layout({
       hovermode: "closest", showlegend: true, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12, color: style("--soft") }, bgcolor: "rgba(0,0,0,0)" },
       margin: { l: narrow() ? 44 : 60, r: 12, t: narrow() ? 60 : 34, b: 32 },
-      xaxis: axis({ type: "date", range: ranges.current, showgrid: false, hoverformat: "%Y-%m-%d %H:%M UTC" }), yaxis: axis({ tickformat: "~s", nticks: 7 }),
+      xaxis: axis({ type: "date", range: ranges.current && [...ranges.current], showgrid: false, hoverformat: "%Y-%m-%d %H:%M UTC" }), yaxis: axis({ fixedrange: true, range: reach([price], 0.06), tickformat: "~s", nticks: 7 }),
     }));
   };
 
@@ -121,16 +132,17 @@
   const ends = [Math.min(...[equity, price].map((c) => c.x[0] ?? Infinity)), Math.max(...[equity, price].map((c) => c.x[c.x.length - 1] ?? -Infinity))];
   const whole = Number.isFinite(ends[0]) ? [ends[0], ends[1]] : null;
   const ranges = { current: whole };
+  const same = (one, other) => one === other || (one !== null && other !== null && one.every((at, i) => Math.abs(moment(at) - moment(other[i])) < 1));
   const follow = (id) => $(id).on("plotly_relayout", (change) => {
     const from = change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0], to = change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1];
     if (from === undefined && !change["xaxis.autorange"]) return;
     const next = from === undefined ? whole : [from, to];
-    if (JSON.stringify(next) === JSON.stringify(ranges.current)) return;
+    if (same(next, ranges.current)) return;
     look(next);
   });
   const look = (range) => {
     ranges.current = range;
-    $("show-all").disabled = JSON.stringify(range) === JSON.stringify(whole);
+    $("show-all").disabled = same(range, whole);
     drawEquity().then(drawPrice);
   };
   $("show-all").addEventListener("click", () => look(whole));
