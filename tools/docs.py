@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools import cli_page, gates_page, metrics_page, requirements_page
+from tools import cli_page, gates_page, metrics_page, requirements_page, worlds_page
 from tools.declared import DeclarationError
 from tools.finding import PROJECT
 
@@ -15,7 +15,9 @@ def pages(root: Path) -> Mapping[str, str]:
         "docs/cli.md": cli_page.page(),
         "docs/gates.md": gates_page.page(root),
         "docs/metrics.md": metrics_page.render(),
+        "docs/policy.schema.json": worlds_page.schema(),
         "docs/requirements.md": requirements_page.page(root),
+        "docs/worlds.md": worlds_page.render(),
     }
 
 

@@ -1,6 +1,7 @@
 """A run as a value: it moves only by appended steps, and its evidence freezes once."""
 
 from dataclasses import FrozenInstanceError, replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from qts.domain.errors import PolicyError
 from qts.domain.instant import DAY_MS, parse_instant
+from qts.domain.waiver import Waiver
+from qts.simulation.result import Provenance
 from qts.worlds.chain import document
 from qts.worlds.evaluation_run import EvaluationRun, Judged, RunKey, Stage
 from qts.worlds.evidence import DayReturns, Evidence, Hypothesis
@@ -152,3 +155,27 @@ def test_day_returns_do_not_follow_the_array_they_came_from() -> None:
     kept = DayReturns(0, mine)
     mine[0] = 1.0
     assert kept.values[0] == 0.0
+
+
+def test_a_hypothesis_is_what_a_run_will_be_a_function_of() -> None:
+    """Proves: BX-3"""
+    provenance = Provenance(
+        strategy="cross",
+        parameters={"fast": 10},
+        code_digest="c",
+        data_fingerprint="f",
+        data_source="file",
+        symbol="BTCUSDT",
+        interval_ms=DAY_MS,
+        start=0,
+        end=DAY_MS,
+        capital=Decimal(100),
+        frictions={"fee": "0.1"},
+        risk_limits={},
+        waivers=(Waiver.NO_FUNDING,),
+        synthetic=True,
+    )
+    tried = Hypothesis.from_provenance(provenance, family="Cross")
+    assert (tried.trial_key, tried.family, tried.waivers) == (provenance.trial_key, "Cross", (Waiver.NO_FUNDING,))
+    dearer = Hypothesis.from_provenance(replace(provenance, frictions={"fee": "0.2"}), family="Cross")
+    assert dearer.trial_key != tried.trial_key

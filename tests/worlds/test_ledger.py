@@ -1,6 +1,8 @@
 """Trials are counted, chained and never forgotten."""
 
 from dataclasses import replace
+from decimal import Decimal
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -121,6 +123,7 @@ def test_the_first_row_stands_on_nothing() -> None:
 
 
 def test_a_document_reads_back_the_same_and_refuses_what_it_cannot_say() -> None:
+    assert document({"price": Decimal("1.50"), "more": MappingProxyType({"a": 1})}) == '{"more":{"a":1},"price":"1.5"}'
     assert document({"b": 0.1, "a": ("x", None)}) == '{"a":["x",null],"b":0.1}'
     with pytest.raises(ValueError, match="Out of range"):
         document({"a": float("nan")})
