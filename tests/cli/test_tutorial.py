@@ -1,0 +1,60 @@
+"""The tutorial and the README's strategy are run as they stand; a page that drifts from the program fails here."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from qts.cli.main import app
+
+PROJECT = Path(__file__).resolve().parents[2]
+TUTORIAL = (PROJECT / "docs" / "tutorial.md").read_text()
+BLOCK = re.compile(r"(?:Save this as `([\w.]+)`:\s*)?```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def run(line: str) -> None:
+    command, _, comment = line.partition("#")
+    words = shlex.split(command)
+    assert words[0] == "qts"
+    due = re.search(r"exits (\d+)", comment)
+    result = CliRunner().invoke(app, words[1:])
+    assert result.exit_code == (int(due[1]) if due else 0), f"{line}\n{result.output}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("QTS_HOME")
+    return tmp_path
+
+
+def test_every_step_of_the_tutorial_works_as_written(folder: Path) -> None:
+    """Proves: UX-6"""
+    steps = 0
+    for name, language, text in BLOCK.findall(TUTORIAL):
+        if name:
+            (folder / name).write_text(text)
+        elif language == "sh":
+            for line in filter(None, text.splitlines()):
+                run(line)
+                steps += 1
+        elif language == "python":
+            exec(compile(text, "tutorial", "exec"), {})  # noqa: S102 - the page's own example
+            steps += 1
+    assert steps >= 10
+    assert (folder / ".qts" / "worlds.sqlite").exists()
+
+
+def test_the_strategy_of_the_readme_works_as_written(folder: Path) -> None:
+    """Proves: P6-1, UX-6"""
+    readme = (PROJECT / "README.md").read_text()
+    found = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert found is not None
+    assert len(found[1].strip().splitlines()) <= 15
+    (folder / "cross.py").write_text(found[1])
+    run("qts demo")
+    for line in re.findall(r"^    (qts .*)$", readme, re.MULTILINE):
+        result = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert result.exit_code in (0, 3), f"{line}\n{result.output}"
