@@ -163,18 +163,20 @@ def schema() -> str:
 def _key_table() -> Iterator[str]:
     yield "| key | default | meaning |"
     yield "| --- | --- | --- |"
-    for key, field in _leaves(WorldPolicy, ""):
+    for key, field, default in _leaves(WorldPolicy, "", None):
         meaning = (field.description or "").replace("|", "\\|").replace("\n", " ")
-        yield f"| `{key}` | {_default(field)} | {meaning} |"
+        yield f"| `{key}` | {default} | {meaning} |"
 
 
-def _leaves(block: type[BaseModel], above: str) -> Iterator[tuple[str, FieldInfo]]:
+def _leaves(block: type[BaseModel], above: str, filled: BaseModel | None) -> Iterator[tuple[str, FieldInfo, str]]:
+    """Every key that holds no block of its own. filled: the block's own default, when it has one."""
     for name, field in block.model_fields.items():
         inner = list(_blocks(field.annotation))
-        if len(inner) != 1:
-            yield f"{above}{name}", field
+        value = field.default if filled is None else getattr(filled, name)
+        if len(inner) == 1:
+            yield from _leaves(inner[0], f"{above}{name}.", value if isinstance(value, BaseModel) else None)
         else:
-            yield from _leaves(inner[0], f"{above}{name}.")
+            yield f"{above}{name}", field, "required" if filled is None and field.is_required() else _told(value)
 
 
 def _blocks(annotation: object) -> Iterator[type[BaseModel]]:
@@ -185,10 +187,7 @@ def _blocks(annotation: object) -> Iterator[type[BaseModel]]:
         yield from _blocks(part)
 
 
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    value = field.default
+def _told(value: object) -> str:
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
     match value:

@@ -7,6 +7,7 @@ the runs, this file says what follows.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from qts.domain.instant import Instant, parse_duration
 from qts.worlds.decision import DecisionEnvelope, Mode
@@ -66,7 +67,7 @@ def _mean_seated(placings: Sequence[Placing]) -> float | None:
     return sum(scores) / len(scores) if scores else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """What standings are made under. seated: who held a seat before. metrics: names an expression may use."""
 
@@ -75,6 +76,10 @@ class Rules:
     seated: Collection[str]
     metrics: frozenset[str]
     now: Instant
+
+    @cached_property
+    def ruleset_hash(self) -> str:
+        return ruleset_hash(self.policy)
 
     def case(self, run: EvaluationRun, judged: Judged) -> Case:
         return Case(
@@ -89,7 +94,7 @@ class Rules:
 
     def verdict(self, run: EvaluationRun, judged: Judged) -> Verdict:
         """The stored verdict when it was reached under these rules, else a new one on the same evidence."""
-        return judged.verdict if run.ruleset_hash == ruleset_hash(self.policy) else judge_case(self.case(run, judged))
+        return judged.verdict if run.ruleset_hash == self.ruleset_hash else judge_case(self.case(run, judged))
 
 
 def stand(

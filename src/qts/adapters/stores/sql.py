@@ -247,7 +247,9 @@ def _chained_row(row: rows.Row) -> ChainedRow:
 
 def _append(connection: Connection, table: Table, row: dict[str, Any]) -> None:
     """The row at the end of its chain."""
-    head = connection.execute(select(table).order_by(table.c.sequence.desc()).limit(1)).mappings().first()
+    chain = table.c
+    newest = select(chain.sequence, chain.previous_hash, chain.hash).order_by(chain.sequence.desc()).limit(1)
+    head = connection.execute(newest).mappings().first()
     link = chained(rows.chain_facts(row), None if head is None else _chained_row(dict(head)))
     place = {"sequence": link.sequence, "previous_hash": link.previous_hash, "hash": link.hash}
     connection.execute(insert(table).values({**row, **place}))
