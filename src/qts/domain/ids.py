@@ -36,7 +36,7 @@ def _plain_value(value: object) -> object:
         case float():
             if not math.isfinite(value):
                 raise ValueError(f"{value} has no canonical text")
-            return repr(value)
+            return repr(float(value))  # a subclass, such as numpy's, may call itself something else
         case Mapping():
             return {str(key): _plain_value(item) for key, item in value.items()}
         case list() | tuple():
