@@ -6,6 +6,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from qts.domain.errors import DataError
 from qts.domain.money import MONEY_GRID, plain
 
+_WHOLE = Decimal(1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
@@ -38,19 +40,19 @@ class Instrument:
 
     def price(self, value: float) -> Decimal:
         """The tick nearest to a market price read from a column (ties to the even tick)."""
-        return (Decimal(repr(float(value))) / self.tick).quantize(Decimal(1), rounding=ROUND_HALF_EVEN) * self.tick
+        return (Decimal(repr(float(value))) / self.tick).quantize(_WHOLE, rounding=ROUND_HALF_EVEN) * self.tick
 
     def price_down(self, value: Decimal) -> Decimal:
         """The highest tick not above ``value``."""
-        return (value / self.tick).quantize(Decimal(1), rounding=ROUND_FLOOR) * self.tick
+        return (value / self.tick).quantize(_WHOLE, rounding=ROUND_FLOOR) * self.tick
 
     def price_up(self, value: Decimal) -> Decimal:
         """The lowest tick not below ``value``."""
-        return (value / self.tick).quantize(Decimal(1), rounding=ROUND_CEILING) * self.tick
+        return (value / self.tick).quantize(_WHOLE, rounding=ROUND_CEILING) * self.tick
 
     def quantity_down(self, value: Decimal) -> Decimal:
         """The largest whole number of lots not above ``value`` (0 or more)."""
-        return (value / self.lot).quantize(Decimal(1), rounding=ROUND_FLOOR) * self.lot
+        return (value / self.lot).quantize(_WHOLE, rounding=ROUND_FLOOR) * self.lot
 
     def on_lot_grid(self, quantity: Decimal) -> bool:
         return quantity % self.lot == 0

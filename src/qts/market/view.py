@@ -53,7 +53,7 @@ class View:
         self._low = memoryview(bars.low)  # type: ignore[arg-type]
         self._close = memoryview(bars.close)  # type: ignore[arg-type]
         self._volume = memoryview(bars.volume)  # type: ignore[arg-type]
-        self._columns: dict[tuple[str, tuple[float, ...]], memoryview] = {}
+        self._columns: dict[tuple[str, float], memoryview] = {}
         self.holding = holding
 
     @property
@@ -114,23 +114,26 @@ class View:
             raise NotWarm(count)
         return column[end - count : end]
 
-    def feature(self, name: str, *parameters: float, ago: int = 0) -> float:
-        """Value of a feature (``qts.strategy.features``) at the present bar, or ``ago`` bars before it."""
+    def feature(self, name: str, length: float, ago: int = 0) -> float:
+        """Value of a feature (``qts.strategy.features``) at the present bar, or ``ago`` bars before it.
+
+        The one method that is called several times a bar, so it is written for that.
+        """
         row = self._cursor.row
         if not 0 <= ago <= row:
             self._refuse_distance(name, ago)
         try:
-            value = self._columns[name, parameters][row - ago]
+            value = self._columns[name, length][row - ago]
         except KeyError:
-            value = self._opened_column(name, parameters)[row - ago]
+            value = self._opened_column(name, length)[row - ago]
         if value != value:  # noqa: PLR0124 - NaN, the fast way
-            raise NotWarm(self._features.warmup(name, *parameters) + ago)
+            raise NotWarm(self._features.warmup(name, length) + ago)
         return value
 
-    def _opened_column(self, name: str, parameters: tuple[float, ...]) -> memoryview:
+    def _opened_column(self, name: str, length: float) -> memoryview:
         """The feature's column, kept from its first use on; one element read costs less through a memoryview."""
-        column = memoryview(self._features.column(name, *parameters))  # type: ignore[arg-type]
-        self._columns[name, parameters] = column
+        column = memoryview(self._features.column(name, length))  # type: ignore[arg-type]
+        self._columns[name, length] = column
         return column
 
     def _refuse_distance(self, name: str, ago: int) -> None:
