@@ -130,7 +130,8 @@ def test_a_worlds_verdict_becomes_the_pages_word_for_word():
     assert shown.outcome is Outcome.REJECTED
     assert shown.sentence == verdict.sentence
     assert shown.said == "About bad"
-    assert [line.rule for line in shown.worst_first] == ["bad", "fine"]
+    assert [line.rule for line in shown.unmet] == ["bad"]
+    assert [line.rule for line in shown.met] == ["fine"]
     assert shown.reasons == ("about bad",)
 
 

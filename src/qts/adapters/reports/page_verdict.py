@@ -93,9 +93,15 @@ class RunPageVerdict:
         )
 
     @property
-    def worst_first(self) -> tuple[RuleLine, ...]:
-        order = (Outcome.REJECTED, Outcome.WARNED, Outcome.PASSED)
-        return tuple(sorted(self.rules, key=lambda line: order.index(line.outcome)))
+    def unmet(self) -> tuple[RuleLine, ...]:
+        """Every rule that was not met, worst first."""
+        order = (Outcome.REJECTED, Outcome.WARNED)
+        missed = (line for line in self.rules if line.outcome is not Outcome.PASSED)
+        return tuple(sorted(missed, key=lambda line: order.index(line.outcome)))
+
+    @property
+    def met(self) -> tuple[RuleLine, ...]:
+        return tuple(line for line in self.rules if line.outcome is Outcome.PASSED)
 
     @property
     def said(self) -> str:
@@ -106,7 +112,7 @@ class RunPageVerdict:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Sentences of every rule that was not met, worst first."""
-        return tuple(line.sentence for line in self.worst_first if line.outcome is not Outcome.PASSED)
+        return tuple(line.sentence for line in self.unmet)
 
 
 _OUTCOMES = {
