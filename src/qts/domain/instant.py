@@ -6,7 +6,7 @@ is no "now" in this file: whoever needs the present is given it.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from qts.domain.errors import UsageError
@@ -22,6 +22,7 @@ YEAR_MS = 365 * DAY_MS
 
 _UNIT_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _YEAR_1_MS, _YEAR_10000_MS = -62_135_596_800_000, 253_402_300_800_000
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC by convention, as every Instant is
 _DURATION = re.compile(r"([1-9][0-9]*)([smhdw])")
 
 
@@ -65,10 +66,9 @@ def format_instant(instant: Instant) -> str:
     """
     if not _YEAR_1_MS <= instant < _YEAR_10000_MS:
         return f"{instant} ms"
-    moment = datetime.fromtimestamp(instant / 1000, UTC)
-    millis = instant % 1000
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{millis:03d}Z" if millis else "Z")
+    moment = _EPOCH + timedelta(milliseconds=instant)  # exact, where a float of seconds is not
+    return moment.isoformat(timespec="milliseconds" if instant % 1000 else "seconds") + "Z"
 
 
 def format_date(instant: Instant) -> str:
-    return datetime.fromtimestamp(instant / 1000, UTC).strftime("%Y-%m-%d")
+    return (_EPOCH + timedelta(milliseconds=instant)).date().isoformat()

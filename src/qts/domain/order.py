@@ -58,6 +58,10 @@ class Order:
     good_until: Instant | None
     reason: str
 
+    def closes(self, position: Decimal) -> bool:
+        """Whether this takes the whole of a signed position out, at market."""
+        return self.type is OrderType.MARKET and self.effect is Effect.REDUCE and self.quantity == position.copy_abs()
+
     def __post_init__(self) -> None:
         if not self.quantity > 0:
             raise StrategyError(f"order {self.order_id}: quantity must be above 0, not {self.quantity}")

@@ -265,13 +265,13 @@ class _Run:
             price = instrument.price(float(self._bars.close[row]))
             state = AccountState(
                 position=exchange.book.position,
-                pending_buy=exchange.pending(Side.BUY),
-                pending_sell=exchange.pending(Side.SELL),
+                pending_buy=exchange.working.pending(Side.BUY),
+                pending_sell=exchange.working.pending(Side.SELL),
                 equity=exchange.book.equity(price),
                 last_price=price,
                 price_known_at=now,
             )
-            available, in_flight = exchange.book.available, exchange.in_flight()
+            available, in_flight = exchange.book.available, exchange.working.in_flight()
             desk = Desk(state=state, available=available, in_flight=in_flight, last_price=price)
             try:
                 plan = self._cycle.plan(answer, desk, now)

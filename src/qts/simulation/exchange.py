@@ -45,7 +45,7 @@ _LOOK_AHEAD_ROWS_MAX = 16_384
 
 
 class Exchange:
-    """Public state is read by the engine: ``book``, ``fills``, ``payments``, ``refusals``, ``trades``."""
+    """Public state is read by the engine: ``book``, ``working``, ``fills``, ``payments``, ``refusals``, ``trades``."""
 
     def __init__(self, columns: MarketColumns, instrument: Instrument, frictions: Frictions, capital: Decimal) -> None:
         self.book = Book(capital, frictions.leverage)
@@ -57,7 +57,7 @@ class Exchange:
         self._instrument = instrument
         self._frictions = frictions
         self._opened_at = columns.bars.opened_at
-        self._working = WorkingOrders()
+        self.working = WorkingOrders()
         self._pair: Pair | None = None
         self._liquidation: Decimal | None = None
         self._liquidity = ZERO
@@ -70,8 +70,11 @@ class Exchange:
     # -- what the engine may ask for ------------------------------------------------
 
     def submit(self, approved: Approved) -> None:
-        """Accept an order; it can fill from the next bar on."""
-        self._working.add(Working(approved.order, approved.order.quantity))
+        """Accept an order; it fills from the next bar on. One that closes the position cancels what still builds it."""
+        order = approved.order
+        self.working.add(Working(order, order.quantity))
+        if order.closes(self.book.position):
+            self.working.cancel_entry(order.side.opposite)
 
     def protect(self, protection: Protection, now: Instant) -> None:
         """Replace prices of the protective pair of the open position; None leaves a price as it is."""
@@ -83,20 +86,12 @@ class Exchange:
         since = pair.since if target == pair.target else now
         self._pair = Pair(pair.order_id, stop, target, since)
 
-    def pending(self, side: Side) -> Decimal:
-        """Unfilled quantity of working orders on ``side`` that increase."""
-        return self._working.pending(side)
-
-    def in_flight(self) -> Decimal:
-        """Signed quantity of orders that will fill at the next open, as far as liquidity goes."""
-        return self._working.in_flight()
-
     def quiet_until(self, row: int, end: int) -> int:
         """The first row at or after ``row``, at most ``end``, on which a step may change anything.
 
         It may be early, never late: with a position it looks a bounded number of rows ahead.
         """
-        if not self._working.are_none:
+        if not self.working.are_none:
             return row
         if self.book.position == 0:
             return end
@@ -116,7 +111,7 @@ class Exchange:
             share = exact(float(bars.volume[row])) * self._frictions.participation_max
             self._liquidity = self._instrument.quantity_down(share)
             bar = BarPrices(float(bars.open[row]), float(bars.high[row]), float(bars.low[row]))
-            self._working.expire(self._now)
+            self.working.expire(self._now)
             if self._columns.next_bracket_change(row) == row:
                 self._find_liquidation()
             self._settle_funding(row, at_open=True)
@@ -125,7 +120,7 @@ class Exchange:
             self._settle_funding(row, at_open=False)
             self._touch_position(row, bar)
             self._fill_resting_orders(row, bar)
-            self._working.expire(bars.closed_at(row))
+            self.working.expire(bars.closed_at(row))
             self.book.check()
 
     # -- funding and liquidation ----------------------------------------------------
@@ -179,7 +174,7 @@ class Exchange:
         book = self.book
         side, quantity = (Side.SELL if book.position > 0 else Side.BUY), abs(book.position)
         loss_limit = book.wallet - book.margin
-        self._working.cancel_entry(side.opposite)
+        self.working.cancel_entry(side.opposite)
         order = self._forced(side, quantity, Cause.LIQUIDATION, f"{self._instrument.symbol}-{self._now}")
         self._fill(order, quantity, FillPrice(price, price, Liquidity.TAKER), Cause.LIQUIDATION)
         fee = on_money_grid(quantity * price * self._frictions.liquidation_fee_rate)
@@ -189,11 +184,11 @@ class Exchange:
     # -- orders ---------------------------------------------------------------------
 
     def _fill_market_orders(self, bar: BarPrices) -> None:
-        for working in self._working.at_market():
+        for working in self.working.at_market():
             self._take(working, self._instrument.price(bar.open))
 
     def _fill_resting_orders(self, row: int, bar: BarPrices) -> None:
-        for working in self._working.resting():
+        for working in self.working.resting():
             self._try_resting(working, row, bar)
 
     def _try_resting(self, working: Working, row: int, bar: BarPrices) -> None:
@@ -232,7 +227,7 @@ class Exchange:
         if order.effect is Effect.REDUCE:
             held = self.book.position * -order.side.sign
             if held <= 0:
-                self._working.drop(working)
+                self.working.drop(working)
                 return ZERO
             working.left = min(working.left, held)
         return min(working.left, self._liquidity)
@@ -240,13 +235,13 @@ class Exchange:
     def _execute(self, working: Working, quantity: Decimal, price: FillPrice) -> bool:
         order = working.order
         if order.effect is Effect.INCREASE and not self._may_open(order, quantity, price.paid):
-            self._working.drop(working)
+            self.working.drop(working)
             return False
         working.left -= quantity
         self._liquidity -= quantity
         self._fill(order, quantity, price, working.cause)
         if working.left == 0:
-            self._working.drop(working)
+            self.working.drop(working)
         self._protect_entry(order)
         return True
 
@@ -341,7 +336,7 @@ class Exchange:
         assert self._pair is not None
         position, order_id = self.book.position, self._pair.order_id
         side, quantity = (Side.SELL if position > 0 else Side.BUY), min(abs(position), self._liquidity)
-        self._working.cancel_entry(side.opposite)
+        self.working.cancel_entry(side.opposite)
         if quantity > 0:
             paid = reference
             if liquidity is Liquidity.TAKER:
@@ -351,7 +346,7 @@ class Exchange:
             self._fill(self._forced(side, quantity, cause, order_id), quantity, price, cause)
         left = abs(self.book.position)
         if left > 0 and cause is Cause.STOP_LOSS:
-            self._working.add_first(Working(self._forced(side, left, cause, order_id), left, cause=cause))
+            self.working.add_first(Working(self._forced(side, left, cause, order_id), left, cause=cause))
             self._pair = None
 
     # -- posting --------------------------------------------------------------------
@@ -394,7 +389,7 @@ class Exchange:
         self.trades.add_fill(fill, order.reason)
         if self.book.position * before <= 0 and before != 0:
             self._pair = None
-        self._working.sweep(self.book.position)
+        self.working.sweep(self.book.position)
         self._find_liquidation()
 
     def _forced(self, side: Side, quantity: Decimal, cause: Cause, parent: str) -> Order:

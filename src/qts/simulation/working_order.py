@@ -80,9 +80,11 @@ class WorkingOrders:
         ]
 
     def cancel_entry(self, side: Side) -> None:
-        """Cancel the rest of what began to fill on ``side``: the position it was building has been taken out."""
+        """Cancel what is still building a position on ``side``: half-filled orders, and those at market."""
         self._orders = [
-            w for w in self._orders if w.order.effect is Effect.REDUCE or w.order.side is not side or not w.has_begun
+            w
+            for w in self._orders
+            if w.order.effect is Effect.REDUCE or w.order.side is not side or not (w.has_begun or w.is_at_market)
         ]
 
     def sweep(self, position: Decimal) -> None:
