@@ -165,6 +165,16 @@ def test_a_world_shows_its_standings(home: Path) -> None:
     assert "demo" in qts("world", "list").output
 
 
+def test_a_worlds_runs_are_listed_oldest_first(home: Path) -> None:
+    """Proves: WS-7"""
+    demo = json.loads((home / "demo.json").read_text())
+    listed = json.loads(qts("run", "list", "--world", "demo", "--output", "json").stdout)
+    assert [run["run_id"] for run in listed[:5]] == [result["run_id"] for result in demo["results"]]
+    coins = json.loads(qts("run", "list", "--world", "demo", "--strategy", "CoinFlip", "-o", "json").stdout)
+    assert {run["strategy"] for run in coins} == {"CoinFlip"}
+    assert "no evidence of an edge" in " ".join(qts("run", "list", "--world", "demo").output.split())
+
+
 def test_a_world_is_made_from_a_preset_on_the_only_bars_there_are(home: Path) -> None:
     """Proves: WS-1"""
     created = answer("world", "create", "strict", "--preset", "conservative", "--simulated")

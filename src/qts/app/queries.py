@@ -22,6 +22,11 @@ def stored_run(settings: Settings, run_id: str) -> EvaluationRun:
     return assembly.world_service(settings).run(run_id)
 
 
+def history(settings: Settings, world: str, strategy: str | None) -> tuple[EvaluationRun, ...]:
+    """A world's runs, or one strategy's, oldest first."""
+    return assembly.world_service(settings).history(world, strategy)
+
+
 def status_facts(status: WorldStatus) -> dict[str, object]:
     """A world's status as plain values."""
     return {

@@ -14,6 +14,43 @@ app = typer.Typer(help="Evaluation runs: the record behind every verdict.", no_a
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Run id or qts:// address.")]
 
 
+@app.command("list")
+def list_runs(
+    world: Annotated[str, typer.Option("--world", "-w", help="Whose runs.")],
+    strategy: Annotated[str | None, typer.Option("--strategy", help="Only this strategy's.")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List a world's runs, oldest first."""
+    from qts.app.queries import history
+    from qts.app.settings import Settings
+
+    found = history(Settings.from_environment(), world, strategy)
+    if output is Output.JSON:
+        print_json(
+            [
+                {
+                    "run_id": run.key.run_id,
+                    "strategy": run.key.strategy,
+                    "status": run.status.value,
+                    "opened_at": run.opened_at,
+                    "reason": run.reason,
+                }
+                for run in found
+            ]
+        )
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    from qts.domain.instant import format_instant
+
+    table = Table("opened", "run", "strategy", "status", "why", box=None)
+    for run in found:
+        names = (run.key.run_id, escape(run.key.strategy), run.status.value)
+        table.add_row(format_instant(run.opened_at), *names, escape(run.reason))
+    page().print(table)
+
+
 @app.command("show")
 def show(run: RunArgument, output: OutputOption = Output.TABLE) -> None:
     """Show a run: what was tried, under which rules, what came out, and every step."""
