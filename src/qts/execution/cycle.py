@@ -216,12 +216,12 @@ class _Draft:
 
     def _sized(self, intent: Intent, entry: Decimal, stop: Decimal | None) -> Decimal | None:
         state, limits = self._desk.state, self._ways.limits
-        same_side = state.position * (1 if intent.action is Action.BUY else -1) > 0
-        available = self._desk.available if same_side else self._free_when_flat()
+        toward = state.position * (1 if intent.action is Action.BUY else -1)
+        available = self._free_when_flat() if toward < 0 else self._desk.available
         facts = SizingFacts(
             equity=state.equity,
             available=available,
-            held_notional=abs(state.position) * entry if same_side else ZERO,
+            held_notional=abs(state.position) * entry if toward > 0 else ZERO,
             cost_rate=self._ways.cost_rate,
             leverage=self._ways.leverage,
             leverage_max=limits.leverage_max,
