@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from types import NoneType
 
 from qts.domain.money import plain
@@ -29,6 +29,8 @@ def _plain_value(value: object) -> object:
     match value:
         case Decimal():
             return plain(value)
+        case StrEnum():
+            return value  # written as the text it is
         case None | bool() | int() | str() if not isinstance(value, Enum):
             return value
         case Enum():
