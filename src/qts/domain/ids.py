@@ -29,10 +29,8 @@ def _plain_value(value: object) -> object:
     match value:
         case Decimal():
             return plain(value)
-        case StrEnum():
-            return value  # written as the text it is
-        case None | bool() | int() | str() if not isinstance(value, Enum):
-            return value
+        case None | bool() | int() | str() if isinstance(value, StrEnum) or not isinstance(value, Enum):
+            return value  # a StrEnum is written as the text it is
         case Enum():
             return _plain_value(value.value)
         case float():
