@@ -127,6 +127,9 @@ def test_brackets_that_do_not_join_are_refused() -> None:
         (),
         (second,),
         (first, replace(second, deduction=Decimal(29))),
+        (replace(first, maintenance_rate=Decimal(0)),),
+        (replace(first, maintenance_rate=Decimal(1)),),
+        (replace(first, leverage_max=0),),
         (replace(first, notional_cap=Decimal(4999)), second),
     ):
         with pytest.raises(DataError, match="brackets"):
@@ -145,6 +148,8 @@ def test_the_table_of_the_day_rules() -> None:
     for wrong in ((), (late, early), (early, early)):
         with pytest.raises(DataError, match="oldest first"):
             BracketHistory(wrong)
+    with pytest.raises(DataError, match="of one symbol"):
+        BracketHistory((early, replace(late, symbol="ETHUSDT")))
 
 
 def test_parts_of_other_symbols_and_empty_bars_are_refused() -> None:

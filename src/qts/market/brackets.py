@@ -36,6 +36,11 @@ class BracketTable:
     def __post_init__(self) -> None:
         if not self.brackets or self.brackets[0].notional_floor != 0:
             raise DataError(f"{self.symbol} brackets of {format_date(self.as_of)}: the first must start at 0")
+        if not all(0 < bracket.maintenance_rate < 1 and bracket.leverage_max >= 1 for bracket in self.brackets):
+            raise DataError(
+                f"{self.symbol} brackets of {format_date(self.as_of)}: a maintenance rate lies between 0 and 1, "
+                "and the highest leverage is 1 or more"
+            )
         for number, (lower, upper) in enumerate(zip(self.brackets, self.brackets[1:], strict=False), start=2):
             due = lower.deduction + upper.notional_floor * (upper.maintenance_rate - lower.maintenance_rate)
             if lower.notional_cap != upper.notional_floor or due != upper.deduction:
@@ -71,6 +76,8 @@ class BracketHistory:
         dates = [table.as_of for table in self.tables]
         if not dates or dates != sorted(set(dates)):
             raise DataError("bracket tables must be at least one, each of its own date, oldest first")
+        if len({table.symbol for table in self.tables}) > 1:
+            raise DataError("bracket tables of one history are of one symbol")
 
     def at(self, instant: Instant) -> BracketTable:
         """The latest table not younger than ``instant``; before the first one, the first one."""
