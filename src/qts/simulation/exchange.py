@@ -78,8 +78,7 @@ class Exchange:
 
     def protect(self, protection: Protection, now: Instant) -> None:
         """Replace prices of the protective pair of the open position; None leaves a price as it is."""
-        if self.book.position == 0:
-            return
+        assert self.book.position != 0, "only an open position has a pair"
         pair = self._pair or Pair(f"{self._instrument.symbol}-{now}-p", None, None, now)
         stop = pair.stop if protection.stop_loss is None else protection.stop_loss
         target = pair.target if protection.take_profit is None else protection.take_profit
