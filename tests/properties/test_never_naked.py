@@ -3,13 +3,14 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qts.domain.fill import Cause
 from qts.simulation.backtest import Terms, run_backtest
 from qts.simulation.costs import FixedSlippage, Frictions
-from tests.generators import ALL_WAIVERS, Improviser, Knobs, knobs, market
+from tests.generators import ALL_WAIVERS, Improviser, Knobs, knobs, make_bars, market
 
 ENTRIES = ("market", "limit", "trigger", "pair")
 
@@ -30,7 +31,9 @@ def test_a_stop_that_was_touched_took_the_position_out(given: Knobs, seed: int, 
     Proves: QL-16, QL-10
     """
     quiet = replace(given, silent_bars=False, mark="none", brackets="none", funding=False)
-    dataset = market(quiet)
+    drawn = market(quiet)
+    prices = {name: getattr(drawn.bars, name) for name in ("open", "high", "low", "close")}
+    dataset = replace(drawn, bars=make_bars(drawn.bars.opened_at, prices, np.full(len(drawn.bars), 1e9)))
     frictions = Frictions(slippage=FixedSlippage(Decimal(0)), participation_max=Decimal(1))
     strategy = Careful(seed=seed, talk=talk, words="market limit trigger pair close")
     result = run_backtest(dataset, strategy, Terms(capital=Decimal(50), frictions=frictions, waivers=ALL_WAIVERS))
