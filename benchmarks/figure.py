@@ -60,12 +60,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """expected_equity: final equity by the reference, checked to the cent; None where nothing is traded."""
+    """reference: the contender whose final equity the others are held against, '' where money is not compared.
+
+    expected_equity: what the reference's own must be, to the cent; None where no other engine has confirmed it.
+    """
 
     name: str
     title: str
     quantity: Quantity
     contenders: tuple[Contender, ...]
     targets: tuple[Target, ...]
+    reference: str = ""
     expected_equity: float | None = None
     notes: Mapping[str, str] = field(default_factory=dict)

@@ -44,18 +44,18 @@ def main() -> int:
         taken = take(figure, chosen.rounds)
         found.append((figure, taken))
         print(markdown(figure, taken), flush=True)
-    print(_conditions(found))
-    if chosen.publish:
-        _publish(found, chosen.publish, chosen.rounds)
+        if chosen.publish:
+            _publish(figure, taken, chosen.publish)
+    print(_conditions([ms for _, taken in found for one in taken for ms in one.calibration_ms]))
     wrong = [f"{figure.name}: {name}" for figure, taken in found for name in disagreements(figure, taken)]
     for line in wrong:
         print(f"money differs from the reference for no known cause: {line}", file=sys.stderr)
     return 1 if wrong else 0
 
 
-def _conditions(found: Sequence[tuple[Figure, Sequence[Taken]]]) -> str:
+def _conditions(calibrations: Sequence[float]) -> str:
     """How even the machine was: the fixed loop every contender ran after its work."""
-    loops = sorted(ms for _, taken in found for one in taken for ms in one.calibration_ms)
+    loops = sorted(calibrations)
     if not loops:
         return "No contender ran the calibration loop."
     return (
@@ -81,31 +81,27 @@ def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def _publish(found: Sequence[tuple[Figure, Sequence[Taken]]], date: str, rounds: int) -> None:
+def _publish(figure: Figure, taken: Sequence[Taken], date: str) -> None:
+    """Put this figure in place of its earlier self; the others stay as they are."""
     machine = _machine()
-    earlier = json.loads(RESULTS.read_text())["figures"] if RESULTS.exists() else {}
-    now = {
-        figure.name: {
-            "taken_on": date,
-            "rounds": rounds,
-            "unit": figure.quantity.value,
-            "told": markdown(figure, taken),
-            "contenders": [asdict(one) for one in taken],
-        }
-        for figure, taken in found
+    known = json.loads(RESULTS.read_text())["figures"] if RESULTS.exists() else {}
+    known[figure.name] = {
+        "taken_on": date,
+        "rounds": max(one.rounds for one in taken),
+        "unit": figure.quantity.value,
+        "told": markdown(figure, taken),
+        "contenders": [asdict(one) for one in taken],
     }
-    figures = {figure.name: {**earlier, **now}[figure.name] for figure in FIGURES if figure.name in {**earlier, **now}}
-    conditions = _conditions(found)
+    figures = {each.name: known[each.name] for each in FIGURES if each.name in known}
+    contenders = [one for each in figures.values() for one in each["contenders"]]
+    conditions = _conditions([ms for one in contenders for ms in one["calibration_ms"]])
     facts = {"machine": machine, "conditions": conditions, "figures": figures}
     RESULTS.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n")
     computer = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}"
     body = [f"Machine: {computer}, Python {machine['python']}. {conditions}", ""]
-    for name, figure in figures.items():
-        body += [
-            str(figure["told"]),
-            f"`make bench FIGURES={name}`, {figure['taken_on']}, {figure['rounds']} rounds.",
-            "",
-        ]
+    for name, one in figures.items():
+        taken_how = f"Taken on {one['taken_on']} in {one['rounds']} rounds: `{COMMAND} {name}`."
+        body += [str(one["told"]), taken_how, ""]
     page = PAGE.read_text()
     head, tail = page.split(BEGIN)[0], page.split(END)[1]
     PAGE.write_text(f"{head}{BEGIN}\n\n" + "\n".join(body) + f"{END}{tail}")

@@ -14,7 +14,7 @@ def markdown(figure: Figure, taken: Sequence[Taken]) -> str:
 
 
 def _numbers(figure: Figure, taken: Sequence[Taken]) -> Iterator[str]:
-    traded = any(one.equity is not None for one in taken)
+    traded = figure.reference != ""
     yield f"| contender | {figure.quantity.value} | lowest to highest |" + (
         " trades | final equity |" if traded else ""
     )
@@ -30,9 +30,10 @@ def _numbers(figure: Figure, taken: Sequence[Taken]) -> Iterator[str]:
 
 
 def _equity(figure: Figure, one: Taken, taken: Sequence[Taken]) -> str:
-    if one.equity is None:
+    if one.equity is None or figure.reference == "":
         return ""
-    reference = figure.expected_equity if figure.expected_equity is not None else taken[0].equity
+    own = next(each.equity for each in taken if each.contender == figure.reference)
+    reference = own if figure.expected_equity is None else figure.expected_equity
     if reference is None or abs(one.equity - reference) < _CENT:
         return f"{one.equity:.4f}"
     cause = next(contender.cause for contender in figure.contenders if contender.name == one.contender)

@@ -21,5 +21,5 @@ MEMORY = Figure(
         Contender(name="vectorbt, cross", command=("-m", f"{_PEERS}.vectorbt_signals", *_BARS)),
     ),
     targets=(Target(requirement="PF-8", subject="qts, never trades", aim=16, floor=40),),
-    notes={"qts, cross": "averages, orders, fills and trades of 22,214 orders included"},
+    notes={"qts, cross": "averages, orders, fills and trades of 22,215 orders included"},
 )
