@@ -39,7 +39,6 @@ from qts.strategy.intent import Answer
 from qts.strategy.signals import SignalStrategy
 from qts.strategy.strategy import Strategy
 
-
 _FIX = "fix the strategy; nothing of this run was kept"
 
 
