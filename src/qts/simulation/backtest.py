@@ -337,6 +337,7 @@ class _Run:
             assumptions=sentences(terms.frictions, self._waivers),
             halted="the account lost everything" if equity <= 0 else None,
             orders=tuple(self._orders),
+            protections=tuple(exchange.protections),
         )
 
 

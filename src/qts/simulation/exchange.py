@@ -35,7 +35,7 @@ from qts.simulation.columns import FundingEvent, MarketColumns
 from qts.simulation.costs import BarLiquidity, Frictions, taker_price
 from qts.simulation.margin import margin_objection
 from qts.simulation.matching import BarPrices
-from qts.simulation.result import Refusal
+from qts.simulation.result import ProtectionChange, Refusal
 from qts.simulation.touch import first_touch
 from qts.simulation.trade_log import TradeLog
 from qts.simulation.working_order import FillPrice, Pair, Working, WorkingOrders, forced_order
@@ -45,13 +45,14 @@ _LOOK_AHEAD_ROWS_MAX = 16_384
 
 
 class Exchange:
-    """Public state is read by the engine: ``book``, ``working``, ``fills``, ``payments``, ``refusals``, ``trades``."""
+    """The engine reads ``book``, ``working``, ``trades``, ``fills``, ``payments``, ``refusals`` and ``protections``."""
 
     def __init__(self, columns: MarketColumns, instrument: Instrument, frictions: Frictions, capital: Decimal) -> None:
         self.book = Book(capital, frictions.leverage)
         self.fills: list[Fill] = []
         self.payments: list[FundingPayment] = []
         self.refusals: list[Refusal] = []
+        self.protections: list[ProtectionChange] = []
         self.trades = TradeLog(instrument.symbol)
         self._columns = columns
         self._instrument = instrument
@@ -79,9 +80,11 @@ class Exchange:
     def protect(self, protection: Protection, now: Instant) -> None:
         """Replace prices of the protective pair of the open position; None leaves a price as it is."""
         assert self.book.position != 0, "only an open position has a pair"
+        stop_loss, take_profit = protection.stop_loss, protection.take_profit
+        self.protections.append(ProtectionChange(occurred_at=now, stop_loss=stop_loss, take_profit=take_profit))
         pair = self._pair or Pair(f"{self._instrument.symbol}-{now}-p", None, None, now)
-        stop = pair.stop if protection.stop_loss is None else protection.stop_loss
-        target = pair.target if protection.take_profit is None else protection.take_profit
+        stop = pair.stop if stop_loss is None else stop_loss
+        target = pair.target if take_profit is None else take_profit
         since = pair.since if target == pair.target else now
         self._pair = Pair(pair.order_id, stop, target, since)
 

@@ -70,6 +70,18 @@ class Refusal:
     detail: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionChange:
+    """What the strategy asked of the protective pair of an open position.
+
+    stop_loss, take_profit: quote per base, on the tick grid; None: left as it was.
+    """
+
+    occurred_at: Instant
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunResult:
     """One backtest.
@@ -82,6 +94,7 @@ class RunResult:
     halted: why the run stopped trading early (liquidated, broke), else None.
     assumptions: every assumption the run made, one sentence each.
     orders: every order that was allowed, in the order it was sent.
+    protections: every change of a protective pair by protect(), in order; the pair an order brings is in the order.
     """
 
     provenance: Provenance
@@ -99,6 +112,7 @@ class RunResult:
     assumptions: tuple[str, ...]
     halted: str | None
     orders: tuple[Order, ...] = ()
+    protections: tuple[ProtectionChange, ...] = ()
 
     @cached_property
     def closed_at(self) -> Instants:
@@ -131,10 +145,13 @@ class RunResult:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over provenance, every order, fill, payment and refusal, and the bytes of the equity curve."""
+        """SHA-256 over provenance, every event of the run, and the bytes of the equity curve.
+
+        The events: orders, changes of protection, fills, funding payments and refusals.
+        """
         sha = sha256(canonical_json(self.provenance.facts()).encode())
-        events: tuple[Order | Fill | FundingPayment | Refusal, ...]
-        events = (*self.orders, *self.fills, *self.funding_payments, *self.refusals)
+        events: tuple[Order | ProtectionChange | Fill | FundingPayment | Refusal, ...]
+        events = (*self.orders, *self.protections, *self.fills, *self.funding_payments, *self.refusals)
         for event in events:
             sha.update(canonical_json(_ROW_OF[type(event)](event)).encode())
         sha.update(self.equity.astype("<f8", copy=False).data)
@@ -142,5 +159,8 @@ class RunResult:
         return sha.hexdigest()
 
 
-_ROW_OF = {kind: attrgetter(*(field.name for field in fields(kind))) for kind in (Order, Fill, FundingPayment, Refusal)}
+_ROW_OF = {
+    kind: attrgetter(*(field.name for field in fields(kind)))
+    for kind in (Order, ProtectionChange, Fill, FundingPayment, Refusal)
+}
 """An event's fields in order of declaration, as one tuple."""
