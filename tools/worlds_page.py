@@ -78,9 +78,11 @@ Known metrics: {metrics}.
 _JUDGEMENT = """\
 ## How a run is judged
 
-1. **Data.** Is it the world's symbol, interval and window (a strategy does not choose the years that suit it)? Real, or
-   a rehearsal in a simulated world? What was waived? Long enough? Data older than `data_currency.max_lag` do not reject
-   a strategy; they keep the world in `validate` until there are newer ones.
+1. **Data.** Is it the world's symbol, interval and window (a strategy does not choose the years that suit it)? Were
+   the capital, the costs and the risk limits the world's own (when a new version changes them, every run made under
+   the old ones has to be made again)? Real, or a rehearsal in a simulated world? What was waived? Long enough? Data
+   older than `data_currency.max_lag` do not reject a strategy; they keep the world in `validate` until there are newer
+   ones.
 2. **Sample.** Days with data and closed trades, for the campaign and for the stage.
 3. **Profile.** `validation.backtest` guards paper, `validation.paper` guards candidacy for live. The deflated Sharpe
    ratio must have been given at least as many trials as the ledger counted when the run was opened.

@@ -21,7 +21,7 @@ from qts.worlds.ports import WorldStore
 from qts.worlds.run_lifecycle import IllegalTransition, RunAction, RunStatus
 from qts.worlds.service import Judgement, WorldService
 from qts.worlds.verdict import ReasonCode, RuleStatus
-from tests.worlds.world_cases import END, METRICS, NOW, day_returns, evidence, hypothesis, policy
+from tests.worlds.world_cases import END, METRICS, NOW, day_returns, evidence, hypothesis, policy, terms_of
 
 SEATS = {"topk": {"total": 2}, "constraints": {"correlation": {"max_pairwise": 0.5}}}
 
@@ -55,9 +55,10 @@ def submit(
     seed: int | None = None,
     now: int = NOW,
     stage: Stage = Stage.BACKTEST,
+    under: WorldPolicy | None = None,
     **changes: Any,
 ) -> Judgement:
-    tried = hypothesis(strategy, trial_key=digest([strategy, seed]))
+    tried = hypothesis(strategy, trial_key=digest([strategy, seed]), terms=terms_of(under or policy()))
     run = evaluating(service, tried, now, stage)
     returns = day_returns(seed if seed is not None else sum(map(ord, strategy)))
     count = service.count_trials(tried.family)
@@ -295,6 +296,27 @@ def test_a_new_policy_shows_its_impact_before_it_holds_and_then_reranks(service:
     stored = service.history("w", "a")[0]
     assert stored.judged is not None
     assert stored.judged.verdict.status is RuleStatus.PASS  # what was judged stays as it was judged
+
+
+def test_evidence_does_not_outlive_the_terms_it_was_made_under(store: WorldStore) -> None:
+    """Proves: WS-1, WS-3"""
+    service = WorldService(store, metrics=METRICS)
+    free = {"fee_rate_maker": 0, "fee_rate_taker": 0, "slippage": {"model": "fixed", "bps": 0}}
+    costly = {**free, "fee_rate_taker": 0.002, "slippage": {"model": "fixed", "bps": 50}}
+    first, second = (
+        policy(version=version, frictions=frictions, selection=SEATS) for version, frictions in ((1, free), (2, costly))
+    )
+    service.create_world(first, actor="ann", now=NOW)
+    assert submit(service, under=first).decision.effective_mode == "paper"
+    (impact,) = service.preview_policy(second, now=NOW)
+    assert impact.flips
+    service.add_policy_version(second, actor="ann", now=NOW)
+    decision = service.decide("w", "cross", now=NOW)
+    assert decision.effective_mode == "compute-only"
+    assert "frictions.fee_rate_taker was 0, the world has 0.002: run it again" in decision.reason
+    assert service.world_status("w", now=NOW).standings.seated == ()
+    assert submit(service, under=second, seed=2).decision.effective_mode == "paper"
+    assert service.decide("w", "cross", now=NOW).effective_mode == "paper"
 
 
 def test_a_run_is_judged_by_the_policy_it_was_opened_under(service: WorldService) -> None:

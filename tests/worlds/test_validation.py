@@ -13,7 +13,18 @@ from qts.worlds.evaluation_run import Stage
 from qts.worlds.policy_block import Owner, Severity
 from qts.worlds.validation import Case, is_current, judge_case
 from qts.worlds.verdict import ReasonCode, RuleResult, RuleStatus, RuleStep, Verdict
-from tests.worlds.world_cases import END, GOOD, METRICS, NOW, START, case, evidence, hypothesis, policy
+from tests.worlds.world_cases import (
+    END,
+    GOOD,
+    METRICS,
+    NOW,
+    START,
+    case,
+    evidence,
+    hypothesis,
+    policy,
+    terms_of,
+)
 
 
 def answer(of: Case, rule: str) -> RuleResult:
@@ -196,7 +207,7 @@ def test_a_waiver_warns_when_admitted_and_rejects_when_not() -> None:
     admitted = case(evidence=waived, policy=policy(waivers=["no-funding"]))
     assert answer(admitted, "waivers").status is RuleStatus.WARN
     assert judge_case(admitted).status is RuleStatus.WARN
-    assert "no funding was charged" in judge_case(admitted).sentence
+    assert Waiver.NO_FUNDING.meaning in judge_case(admitted).sentence
     on_paper = case(evidence=waived, policy=policy(waivers=["no-funding"]), stage=Stage.PAPER)
     assert answer(on_paper, "waivers").reason_code is ReasonCode.WAIVER_NOT_ADMITTED
 
@@ -310,3 +321,44 @@ def test_the_same_case_gives_the_same_verdict() -> None:
     assert judge_case(measured(sharpe=0.3)) == judge_case(measured(sharpe=0.3))
     assert METRICS >= _JUDGED
     assert NOW > END
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        ({"capital": 5000}, "capital was 5000, the world has 10000"),
+        ({"frictions": {"fee_rate_taker": 0}}, "frictions.fee_rate_taker was 0, the world has 0.0005"),
+        (
+            {"frictions": {"slippage": {"model": "atr", "fraction": 0.1}}},
+            "frictions.slippage.bps was not told, the world has 1",
+        ),
+        ({"risk": {"leverage_max": 3}}, "risk_limits.leverage_max was 3, the world has 1"),
+        ({"risk": {"risk_per_trade": 0.01}}, "risk_limits.risk_per_trade was 0.01, the world has 0.02"),
+    ],
+)
+def test_a_run_may_not_choose_its_own_terms(extra: Mapping[str, object], sentence: str) -> None:
+    """Proves: WS-3"""
+    found = answer(case(hypothesis=hypothesis(terms=terms_of(policy(**extra)))), "terms")
+    assert found.reason_code is ReasonCode.TERMS_MISMATCH
+    assert found.status is RuleStatus.FAIL
+    assert found.sentence == f"was run under other terms: {sentence}: run it again"
+
+
+def test_the_policys_own_terms_are_met_however_they_are_written() -> None:
+    costly = {"frictions": {"fee_rate_taker": 0.0020}, "capital": 10_000, "risk": {"leverage_max": 2.0}}
+    same = {"frictions": {"fee_rate_taker": 0.002}, "capital": 10000.00, "risk": {"leverage_max": 2}}
+    assert answer(case(policy=policy(**costly), hypothesis=hypothesis(terms=terms_of(policy(**same)))), "terms").is_met
+
+
+@pytest.mark.parametrize("terms", [{}, {"capital": "10000"}, {**terms_of(policy()), "bonus": "1"}])
+def test_terms_that_are_not_told_or_not_the_worlds_are_not_met(terms: Mapping[str, object]) -> None:
+    assert answer(case(hypothesis=hypothesis(terms=terms)), "terms").reason_code is ReasonCode.TERMS_MISMATCH
+
+
+def test_a_fee_that_pays_the_run_is_refused() -> None:
+    """Proves: WS-3"""
+    terms = terms_of(policy())
+    paid = {**terms, "frictions": {**terms["frictions"], "fee_rate_maker": "-0.0002"}}  # type: ignore[dict-item]
+    verdict = judge_case(case(hypothesis=hypothesis(terms=paid)))
+    assert verdict.status is RuleStatus.FAIL
+    assert "frictions.fee_rate_maker was -0.0002, the world has 0.0002" in verdict.sentence

@@ -11,7 +11,7 @@ from qts.domain.instant import DAY_MS, parse_instant
 from qts.domain.waiver import Waiver
 from qts.research.definitions import DEFINITIONS
 from qts.worlds.evaluation_run import Stage
-from qts.worlds.evidence import DayReturns, Evidence, Hypothesis
+from qts.worlds.evidence import DayReturns, Evidence, Hypothesis, run_terms
 from qts.worlds.policy import WorldPolicy
 from qts.worlds.policy_parsing import parse_policy
 from qts.worlds.validation import Case
@@ -32,6 +32,10 @@ def policy(**extra: object) -> WorldPolicy:
     return parse_policy(data, source="test", metrics=METRICS)
 
 
+def terms_of(of: WorldPolicy) -> dict[str, object]:
+    return run_terms(of.capital, of.frictions.to_frictions().facts(), of.risk.to_limits().facts())
+
+
 def hypothesis(strategy: str = "cross", **changes: Any) -> Hypothesis:
     made = Hypothesis(
         strategy=strategy,
@@ -44,6 +48,7 @@ def hypothesis(strategy: str = "cross", **changes: Any) -> Hypothesis:
         interval_ms=DAY_MS // 6,
         start=START,
         end=END,
+        terms=terms_of(policy()),
         waivers=(),
         synthetic=False,
     )

@@ -1,8 +1,10 @@
 """What a run brings before its world: numbers, where they came from, and what was waived to get them."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from hashlib import sha256
 
 import numpy as np
@@ -11,6 +13,7 @@ from qts.domain.instant import DAY_MS, Instant
 from qts.domain.waiver import Waiver
 from qts.market.bars import Floats
 from qts.simulation.result import Provenance
+from qts.worlds.chain import document
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,11 +51,22 @@ class DayReturns:
         return self.values.astype("<f8", copy=False).tobytes()
 
 
+def run_terms(
+    capital: Decimal, frictions: Mapping[str, object], risk_limits: Mapping[str, object]
+) -> dict[str, object]:
+    """What a run was allowed and charged, as plain JSON values; decimals are texts."""
+    terms = {"capital": capital, "frictions": frictions, "risk_limits": risk_limits}
+    plain: dict[str, object] = json.loads(document(terms))
+    return plain
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hypothesis:
     """What is about to be tried: everything that is known before there is a result.
 
     trial_key: equal keys are one trial. start, end: the window asked for.
+    terms: capital, frictions and risk_limits as plain JSON values, equal after being stored; empty when a record does
+    not say.
     """
 
     strategy: str
@@ -65,6 +79,7 @@ class Hypothesis:
     interval_ms: int
     start: Instant
     end: Instant
+    terms: Mapping[str, object]
     waivers: tuple[Waiver, ...]
     synthetic: bool
 
@@ -81,6 +96,7 @@ class Hypothesis:
             interval_ms=provenance.interval_ms,
             start=provenance.start,
             end=provenance.end,
+            terms=run_terms(provenance.capital, provenance.frictions, provenance.risk_limits),
             waivers=provenance.waivers,
             synthetic=provenance.synthetic,
         )
@@ -91,7 +107,7 @@ class Hypothesis:
     @classmethod
     def from_facts(cls, facts: Mapping[str, object]) -> "Hypothesis":
         """A stored hypothesis. Raises ValueError, KeyError or TypeError when the facts are not one."""
-        known = dict(facts)
+        known: dict[str, object] = {"terms": {}, **facts}
         waivers = known.pop("waivers")
         if not isinstance(waivers, list):
             raise TypeError("waivers is not a list")

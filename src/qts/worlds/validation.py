@@ -6,12 +6,13 @@ nothing passes for want of a number. Pure: same policy, evidence, ledger count
 and instant, same verdict.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from qts.domain.ids import canonical_json
 from qts.domain.instant import DAY_MS, Instant, format_date, format_duration, parse_duration
 from qts.worlds.evaluation_run import Stage
-from qts.worlds.evidence import Evidence, Hypothesis
+from qts.worlds.evidence import Evidence, Hypothesis, run_terms
 from qts.worlds.expressions import Unanswerable, parse_gate, parse_score
 from qts.worlds.policy import WorldPolicy
 from qts.worlds.policy_block import Owner, Severity
@@ -89,6 +90,7 @@ def _told(
 
 def _data(case: Case) -> Iterator[RuleResult]:
     yield _dataset(case)
+    yield _terms(case)
     yield _origin(case)
     yield _waivers(case)
     yield _currency(case)
@@ -109,6 +111,31 @@ def _dataset(case: Case) -> RuleResult:
         f"the run is on {told}; the world wants {wanted.symbol} {wanted.interval}, {wanted.start} to {wanted.end}"
     )
     return _told("dataset", RuleStep.DATA, ReasonCode.DATASET_MISMATCH, sentence)
+
+
+def _terms(case: Case) -> RuleResult:
+    """What a run earned under other costs, money or limits says nothing about these."""
+    policy, had = case.policy, dict(_leaves(case.hypothesis.terms))
+    wanted = dict(
+        _leaves(run_terms(policy.capital, policy.frictions.to_frictions().facts(), policy.risk.to_limits().facts()))
+    )
+    for key in sorted({*wanted, *had}):
+        if had.get(key) != wanted.get(key):
+            sentence = (
+                f"was run under other terms: {key} was {had.get(key, 'not told')}, "
+                f"the world has {wanted.get(key, 'none')}: run it again"
+            )
+            return _told("terms", RuleStep.DATA, ReasonCode.TERMS_MISMATCH, sentence)
+    return _told("terms", RuleStep.DATA, ReasonCode.OK, "the run had the world's capital, costs and limits")
+
+
+def _leaves(terms: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    """'frictions.slippage.bps' and its canonical text, for every value below."""
+    for key, value in terms.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", canonical_json(value).strip('"')
 
 
 def _origin(case: Case) -> RuleResult:

@@ -25,6 +25,7 @@ class ReasonCode(StrEnum):
     HISTORY_TOO_SHORT = "history-too-short"
     WINDOW_INCOMPLETE = "window-incomplete"
     DATASET_MISMATCH = "dataset-mismatch"
+    TERMS_MISMATCH = "terms-mismatch"
     SYNTHETIC_DATA = "synthetic-data"
     WAIVER_USED = "waiver-used"
     WAIVER_NOT_ADMITTED = "waiver-not-admitted"
