@@ -1,5 +1,6 @@
 """What is wrong with a run is said in one sentence, with the place and the next step, before anything is kept."""
 
+import sys
 from dataclasses import replace
 from decimal import Decimal
 
@@ -71,6 +72,31 @@ class RaisesOnFill(Strategy):
         raise ZeroDivisionError("fees")
 
 
+class Leaves(Strategy):
+    """Wants to end the process, at one of the places where it is called."""
+
+    place: str
+
+    def on_start(self) -> None:
+        self._leave("on_start")
+
+    def on_bar(self, view: View) -> Answer:
+        self._leave("on_bar")
+        return buy(quantity=1) if view.bar_number == 3 else None
+
+    def on_fill(self, fill) -> None:
+        self._leave("on_fill")
+
+    def _leave(self, place: str) -> None:
+        if place == self.place:
+            sys.exit(0)
+
+
+class Interrupted(Strategy):
+    def on_bar(self, view: View) -> Answer:
+        raise KeyboardInterrupt
+
+
 class Answers(Strategy):
     answer: object
 
@@ -99,6 +125,9 @@ class LooksAhead(Strategy):
         (Raises(), "Raises raised KeyError: 'rates'"),
         (RaisesAtStart(), "RaisesAtStart raised OSError: no such model"),
         (RaisesOnFill(), "RaisesOnFill raised ZeroDivisionError: fees"),
+        (Leaves(place="on_start"), "Leaves raised SystemExit: 0"),
+        (Leaves(place="on_bar"), "Leaves raised SystemExit: 0"),
+        (Leaves(place="on_fill"), "Leaves raised SystemExit: 0"),
         (Answers(answer="buy"), "on_bar returned str 'buy'"),
         (Answers(answer=True), "on_bar returned bool True"),
         (Answers(answer=[buy(quantity=1), None]), "on_bar returned list"),
@@ -139,6 +168,12 @@ def test_a_failing_strategy_is_blamed_with_the_bar(strategy: Strategy, said: str
         run_backtest(COMPLETE, strategy, TERMS, engine)
     assert said in caught.value.cause
     assert "bar" in caught.value.place
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_an_interrupt_is_the_users_and_passes_through(engine: Engine) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_backtest(COMPLETE, Interrupted(), TERMS, engine)
 
 
 def test_the_line_of_the_strategys_file_is_named() -> None:

@@ -40,6 +40,8 @@ from qts.strategy.signals import SignalStrategy
 from qts.strategy.strategy import Strategy
 
 _FIX = "fix the strategy; nothing of this run was kept"
+_STRATEGY_FAILS = (Exception, SystemExit)
+"""What is blamed on a strategy. Ending the process is not its business; interrupting it is the user's."""
 
 
 class Engine(StrEnum):
@@ -205,7 +207,7 @@ class _Run:
             except NotWarm as early:
                 self._bars_needed = early.bars_needed
                 row = cursor.row + 1
-            except Exception as error:
+            except _STRATEGY_FAILS as error:
                 raise self._blamed(error) from error
             else:
                 self._was_warm = True
@@ -230,7 +232,7 @@ class _Run:
             for fill in new_fills:
                 try:
                     self._strategy.on_fill(fill)
-                except Exception as error:
+                except _STRATEGY_FAILS as error:
                     raise self._blamed(error) from error
 
     def _mark_stretches(self) -> None:
@@ -251,7 +253,7 @@ class _Run:
         except NotWarm as early:
             self._bars_needed = early.bars_needed
             return None
-        except Exception as error:
+        except _STRATEGY_FAILS as error:
             raise self._blamed(error) from error
         self._was_warm = True
         return answer
@@ -290,10 +292,10 @@ class _Run:
     def _guarded_start(self) -> None:
         try:
             self._strategy.on_start()
-        except Exception as error:
+        except _STRATEGY_FAILS as error:
             raise self._blamed(error) from error
 
-    def _blamed(self, error: Exception) -> StrategyError:
+    def _blamed(self, error: BaseException) -> StrategyError:
         """The error as the strategy's, with the bar and the line of its file."""
         place = f"bar {self._cursor.row} closing {format_instant(self._bars.closed_at(self._cursor.row))}"
         line = _line_of(error, type(self._strategy).__module__)
@@ -341,7 +343,7 @@ class _Run:
         )
 
 
-def _line_of(error: Exception, module: str) -> str:
+def _line_of(error: BaseException, module: str) -> str:
     """'file.py:12' of the innermost frame that belongs to the strategy's module, '' when there is none."""
     found, frame = "", error.__traceback__
     while frame is not None:
