@@ -121,8 +121,9 @@ by appended steps. Runs that a dead process left in the first three states can b
 ## What a strategy may do
 
 A decision says it, for as long as its ttl (`governance.decision_ttl`), and the reader enforces the ttl. A hint can only
-lower it. A decision that is missing, stale, of another world, from the future, without `as_of` or
-`dataset_fingerprint`, or in an unknown mode counts as backtest with the gate closed.
+lower it. A decision that is missing, stale, of another world, strategy or policy version, from the future, good for
+more than an hour, without `as_of` or `dataset_fingerprint`, or in an unknown mode counts as backtest with the gate
+closed.
 
 {modes}
 

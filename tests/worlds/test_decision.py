@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from qts.worlds.decision import (
     CLOCK_SKEW_MAX,
+    DECISION_TTL_MAX,
     DecisionEnvelope,
     DecisionFault,
     ExecutionDomain,
@@ -36,7 +37,7 @@ DECISION = DecisionEnvelope(
 def resolved(
     hint: str | None = None, decision: DecisionEnvelope | DecisionFault | None = DECISION, now: int = NOW
 ) -> Resolution:
-    return resolve(hint, decision, world="w", now=now)
+    return resolve(hint, decision, world="w", strategy="s", policy_version=3, now=now)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,9 @@ def test_the_smaller_of_hint_and_decision_holds(hint: str | None, decided: str, 
         (replace(DECISION, as_of=NOW - 300_001), "stale_decision"),
         (replace(DECISION, as_of=NOW + CLOCK_SKEW_MAX + 1), "decision_from_the_future"),
         (replace(DECISION, world="other"), "decision_of_another_world: 'other'"),
+        (replace(DECISION, strategy="t"), "decision_of_another_strategy: 't'"),
+        (replace(DECISION, policy_version=2), "decision_of_another_policy: version 2, not 3"),
+        (replace(DECISION, ttl=DECISION_TTL_MAX + 1), "decision_ttl_too_long: 3600001 ms, at most 1h"),
         (replace(DECISION, effective_mode="LIVE"), "mode_unknown: 'LIVE'"),
     ],
 )
@@ -115,6 +119,12 @@ def test_the_reader_enforces_the_ttl_to_the_millisecond() -> None:
     assert resolved(now=NOW + 300_000).gate_open
     assert not resolved(now=NOW + 300_001).gate_open
     assert resolved(now=NOW - CLOCK_SKEW_MAX).gate_open
+    longest = replace(DECISION, ttl=DECISION_TTL_MAX)
+    assert resolved(decision=longest, now=NOW + DECISION_TTL_MAX).gate_open
+
+
+def test_a_reader_that_does_not_know_the_policy_takes_any_version() -> None:
+    assert resolve(None, DECISION, world="w", strategy="s", now=NOW).gate_open
 
 
 @given(
@@ -124,13 +134,20 @@ def test_the_reader_enforces_the_ttl_to_the_millisecond() -> None:
     ttl=st.integers(-1, 10**7),
     fingerprint=st.none() | st.just("abc") | st.just(""),
     world=st.sampled_from(["w", "v"]),
+    strategy=st.sampled_from(["s", "t"]),
 )
 def test_nothing_ever_raises_authority(
-    *, hint: str | None, mode: str, as_of: int | None, ttl: int, fingerprint: str | None, world: str
+    *, hint: str | None, mode: str, as_of: int | None, ttl: int, fingerprint: str | None, world: str, strategy: str
 ) -> None:
     """Proves: WS-5"""
     decision = replace(
-        DECISION, effective_mode=mode, as_of=as_of, ttl=ttl, dataset_fingerprint=fingerprint, world=world
+        DECISION,
+        effective_mode=mode,
+        as_of=as_of,
+        ttl=ttl,
+        dataset_fingerprint=fingerprint,
+        world=world,
+        strategy=strategy,
     )
     found = resolved(hint, decision)
     decided = mode_to_execution_domain(mode) if mode in set(Mode) else ExecutionDomain.BACKTEST
@@ -143,6 +160,8 @@ def test_nothing_ever_raises_authority(
         assert as_of - CLOCK_SKEW_MAX <= NOW <= as_of + ttl
         assert fingerprint
         assert world == "w"
+        assert strategy == "s"
+        assert ttl <= DECISION_TTL_MAX
 
 
 def test_modes_and_domains_name_each_other() -> None:

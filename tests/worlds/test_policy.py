@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qts.domain.errors import PolicyError
+from qts.domain.instant import DAY_MS
 from qts.domain.waiver import Waiver
 from qts.research.definitions import DEFINITIONS
 from qts.simulation.costs import AtrSlippage, FixedSlippage, ImpactSlippage
@@ -63,6 +64,12 @@ def test_presets_demand_more_the_more_careful_they_are() -> None:
     assert [policy.selection.topk.total for policy in demands] == [10, 8, 5, 3]
 
 
+def test_the_longest_bars_and_decisions_there_may_be() -> None:
+    policy = parsed({"dataset": {**DATASET, "interval": "24h"}, "governance": {"decision_ttl": "60m"}})
+    assert policy.dataset.interval_ms == DAY_MS
+    assert policy.governance.decision_ttl == "60m"
+
+
 def test_a_preset_is_extended_and_overridden() -> None:
     """Proves: WS-1"""
     policy = parsed({"extends": "moderate", "validation": {"backtest": {"performance": {"sharpe_min": 0.9}}}})
@@ -108,6 +115,16 @@ def test_null_lifts_a_threshold_of_the_preset() -> None:
         ({"capital": -1}, "capital is -1", "policy.yaml, capital"),
         ({"capital": float("nan")}, "capital is", "policy.yaml, capital"),
         ({"version": True}, "version is True", "policy.yaml, version"),
+        (
+            {"dataset": {**DATASET, "interval": "1w"}},
+            "dataset.interval is '1w': a world is judged on day returns, which need bars of a day or less",
+            "policy.yaml, dataset.interval",
+        ),
+        (
+            {"governance": {"decision_ttl": "61m"}},
+            "governance.decision_ttl is '61m': no decision may be acted on for longer than 1h",
+            "policy.yaml, governance.decision_ttl",
+        ),
         ({"version": "1"}, "version is '1'", "policy.yaml, version"),
         ({"world": "a b"}, "world is 'a b'", "policy.yaml, world"),
         ({"campaign": {"paper": {"window": "3 days"}}}, "'3 days' is not a duration", "campaign.paper.window"),

@@ -76,7 +76,7 @@ def test_a_good_run_gets_a_seat_and_may_go_to_paper(service: WorldService) -> No
     assert judgement.decision.run_id == judgement.run.key.run_id
     assert judgement.decision.dataset_fingerprint == "f1f2"
     assert judgement.place_reason == "ranked 1 of 1, seat 1 of 2"
-    assert resolve("live", judgement.decision, world="w", now=NOW).domain == "dryrun"
+    assert resolve("live", judgement.decision, world="w", strategy="cross", now=NOW).domain == "dryrun"
     assert service.run(judgement.run.key.url) == judgement.run
 
 
@@ -164,7 +164,7 @@ def test_stale_data_leave_the_world_in_validate(service: WorldService) -> None:
 def test_a_strategy_nobody_judged_may_only_compute(service: WorldService) -> None:
     decision = service.decide("w", "stranger", now=NOW)
     assert decision.effective_mode == "validate"
-    assert resolve("live", decision, world="w", now=NOW).gate_open is False
+    assert resolve("live", decision, world="w", strategy="stranger", now=NOW).gate_open is False
 
 
 def test_the_hypothesis_is_on_the_ledger_before_the_result(service: WorldService) -> None:

@@ -202,7 +202,7 @@ class Runner:
     def _told(self, judgement: Judgement, outcome: Outcome, mode: str | None) -> SubmitResult:
         run, decision = judgement.run, judgement.decision
         now = clock.now()
-        resolution = resolve(mode, decision, world=run.key.world, now=now)
+        resolution = resolve(mode, decision, world=run.key.world, strategy=run.key.strategy, now=now)
         evidence = run.judged.evidence if run.judged is not None else None
         return SubmitResult(
             run_id=run.key.run_id,

@@ -3,7 +3,8 @@
 A decision is authority with an expiry. The reader enforces the expiry, and may
 only ever lower what the decision says: ``resolve`` takes the smaller of the
 hint and the decision, and answers every fault (missing, stale, expired,
-unknown, about another world, unreachable) with backtest and the order gate
+unknown, unreachable, about another world or
+strategy, under another policy, good for too long) with backtest and the order gate
 closed. A hint without a decision is worth nothing.
 
     validate, compute-only -> backtest    gate closed
@@ -18,10 +19,13 @@ from enum import StrEnum
 from typing import Final
 
 from qts.domain.ids import digest
-from qts.domain.instant import SECOND_MS, Duration, Instant, format_duration, format_instant
+from qts.domain.instant import HOUR_MS, SECOND_MS, Duration, Instant, format_duration, format_instant
 
 CLOCK_SKEW_MAX: Final[Duration] = 2 * SECOND_MS
 """A decision may be this far ahead of the reader's clock; farther, one of the clocks is wrong."""
+
+DECISION_TTL_MAX: Final[Duration] = HOUR_MS
+"""No decision may be acted on for longer, whatever it says of itself."""
 
 
 class Mode(StrEnum):
@@ -142,10 +146,20 @@ class Resolution:
 
 
 def resolve(
-    hint: str | None, decision: DecisionEnvelope | DecisionFault | None, *, world: str, now: Instant
+    hint: str | None,
+    decision: DecisionEnvelope | DecisionFault | None,
+    *,
+    world: str,
+    strategy: str,
+    now: Instant,
+    policy_version: int | None = None,
 ) -> Resolution:
-    """min(hint, decision), and backtest with the gate closed for every fault. hint: what the caller asked for."""
-    fault = _fault(decision, world, now)
+    """min(hint, decision), and backtest with the gate closed for every fault.
+
+    hint: what the caller asked for. world, strategy: whom the decision must be
+    about. policy_version: the one it must rest on; None when the reader does not know.
+    """
+    fault = _fault(decision, _Wanted(world=world, strategy=strategy, policy_version=policy_version), now)
     if fault is not None or not isinstance(decision, DecisionEnvelope):
         return Resolution(
             mode=Mode.VALIDATE,
@@ -182,14 +196,34 @@ def _lower(hint: str, decided: Mode) -> bool:
     return asked.authority < allowed.authority or (asked is ExecutionDomain.BACKTEST and decided is Mode.SHADOW)
 
 
-def _fault(decision: DecisionEnvelope | DecisionFault | None, world: str, now: Instant) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """The decision a reader may rely on."""
+
+    world: str
+    strategy: str
+    policy_version: int | None
+
+    def other(self, decision: DecisionEnvelope) -> str | None:
+        """How the decision is somebody else's, or None when it is the one."""
+        if decision.world != self.world:
+            return f"decision_of_another_world: {decision.world!r}"
+        if decision.strategy != self.strategy:
+            return f"decision_of_another_strategy: {decision.strategy!r}"
+        if self.policy_version is not None and decision.policy_version != self.policy_version:
+            return f"decision_of_another_policy: version {decision.policy_version}, not {self.policy_version}"
+        return None
+
+
+def _fault(decision: DecisionEnvelope | DecisionFault | None, wanted: _Wanted, now: Instant) -> str | None:
     """Why a decision cannot be relied on, or None."""
     if decision is None:
         return "decision_missing"
     if isinstance(decision, DecisionFault):
         return f"decision_unavailable: {decision.reason}"
-    if decision.world != world:
-        return f"decision_of_another_world: {decision.world!r}"
+    other = wanted.other(decision)
+    if other is not None:
+        return other
     if decision.effective_mode not in set(Mode):
         return f"mode_unknown: {decision.effective_mode!r}"
     if not decision.dataset_fingerprint:
@@ -200,6 +234,8 @@ def _fault(decision: DecisionEnvelope | DecisionFault | None, world: str, now: I
 def _stale(as_of: Instant, ttl: Duration, now: Instant) -> str | None:
     if ttl <= 0:
         return "decision_without_ttl"
+    if ttl > DECISION_TTL_MAX:
+        return f"decision_ttl_too_long: {ttl} ms, at most {format_duration(DECISION_TTL_MAX)}"
     if as_of > now + CLOCK_SKEW_MAX:
         return f"decision_from_the_future: {format_instant(as_of)}"
     if now - as_of > ttl:

@@ -8,10 +8,12 @@ an edit is the next version. This file knows nothing of YAML, files or presets;
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from qts.domain.ids import digest
+from qts.domain.instant import format_duration, parse_duration
 from qts.domain.waiver import Waiver
+from qts.worlds.decision import DECISION_TTL_MAX
 from qts.worlds.policy_block import DurationText, Exact, Fraction, Name, PolicyBlock
 from qts.worlds.policy_market import DataCurrencyBlock, DatasetBlock, FrictionsBlock, RiskBlock
 from qts.worlds.policy_validation import ValidationBlock
@@ -91,6 +93,12 @@ class CampaignBlock(PolicyBlock):
     """What every stage's window must hold."""
 
 
+def _short_enough(decision_ttl: str) -> str:
+    if parse_duration(decision_ttl) > DECISION_TTL_MAX:
+        raise ValueError(f"no decision may be acted on for longer than {format_duration(DECISION_TTL_MAX)}")
+    return decision_ttl
+
+
 class GovernanceBlock(PolicyBlock):
     """Who may say yes to real money, and how much of it."""
 
@@ -106,8 +114,8 @@ class GovernanceBlock(PolicyBlock):
     """Whether the submitter is barred from approving."""
     approval_ttl: DurationText = "24h"
     """How long an approval may wait to be applied."""
-    decision_ttl: DurationText = "5m"
-    """How long a decision may be acted on."""
+    decision_ttl: Annotated[DurationText, AfterValidator(_short_enough)] = "5m"
+    """How long a decision may be acted on, at most an hour."""
     max_live_slots: Annotated[int, Field(ge=0, le=100)] = 0
     """Strategies that may be live at once."""
     canary_fraction: Annotated[float, Field(gt=0, le=0.05)] = 0.01

@@ -3,12 +3,18 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from qts.domain.instant import Duration, Instant, parse_duration, parse_instant
+from qts.domain.instant import DAY_MS, Duration, Instant, parse_duration, parse_instant
 from qts.risk.policy import LEVERAGE_CEILING, RiskLimits
 from qts.simulation.costs import AtrSlippage, FixedSlippage, Frictions, ImpactSlippage, Slippage
 from qts.worlds.policy_block import DateText, DurationText, Exact, Name, PolicyBlock, Rate
+
+
+def _a_day_at_most(interval: str) -> str:
+    if parse_duration(interval) > DAY_MS:
+        raise ValueError("a world is judged on day returns, which need bars of a day or less")
+    return interval
 
 
 class DatasetBlock(PolicyBlock):
@@ -16,8 +22,8 @@ class DatasetBlock(PolicyBlock):
 
     symbol: Name
     """What is traded, as the exchange spells it."""
-    interval: DurationText
-    """Length of a bar."""
+    interval: Annotated[DurationText, AfterValidator(_a_day_at_most)]
+    """Length of a bar, at most a day."""
     start: DateText
     """First instant of the window, included (a date is its midnight UTC)."""
     end: DateText
