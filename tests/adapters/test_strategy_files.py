@@ -1,6 +1,7 @@
 """Strategies load from files; whatever is wrong with a file is said with its line."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,24 @@ def test_catalogue_strategies_load_by_name() -> None:
     assert loaded.code_digest == code_digest(MovingAverageCross) != ""
     with pytest.raises(StrategyError, match=r"Did you mean 'MovingAverageCross'?"):
         load_strategy("MovingAverageCros")
+
+
+def test_a_changed_helper_beside_the_file_is_changed_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves: BX-3"""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    text = "import qts_test_helper\n" + GOOD
+    spec = _file(tmp_path, text)
+    (tmp_path / "qts_test_helper.py").write_text("SIZE = 1\n")
+    before = load_strategy(spec).code_digest
+    assert before != hashlib.sha256(text.encode()).hexdigest()
+    assert load_strategy(spec).code_digest == before
+    (tmp_path / "qts_test_helper.py").write_text("SIZE = 2\n")
+    assert load_strategy(spec).code_digest != before
+
+
+def test_a_file_that_ends_the_process_while_loading_is_told_off(tmp_path: Path) -> None:
+    with pytest.raises(StrategyError, match="raised SystemExit while it was loaded"):
+        load_strategy(_file(tmp_path, "import sys\nsys.exit(0)\n"))
 
 
 def test_a_changed_file_has_another_digest(tmp_path: Path) -> None:

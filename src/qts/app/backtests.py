@@ -7,7 +7,7 @@ from pathlib import Path
 from qts.adapters import clock
 from qts.app import assembly
 from qts.app.settings import Settings
-from qts.app.trial import Outcome, carry_out, prepare, strategy_from
+from qts.app.trial import Outcome, carry_out, prepare, strategy_from, tried_so_far
 from qts.domain.ids import short_id
 from qts.domain.instant import Duration, Instant
 from qts.research.metrics import MetricSheet
@@ -80,8 +80,8 @@ def backtest(
     worlds = assembly.world_service(settings)
     hypothesis = Hypothesis.from_provenance(trial.provenance, family=trial.family)
     worlds.open_trial(hypothesis, now=clock.now())
-    count = worlds.count_trials(trial.family)
-    outcome = carry_out(trial, trials=count, progress=progress)
+    tried = tried_so_far(worlds, trial.family)
+    outcome = carry_out(trial, tried, progress=progress)
     sharpe = outcome.sheet["sharpe"].value
     worlds.close_trial(hypothesis, result_digest=outcome.result.digest, sharpe=sharpe, now=clock.now())
     progress("writing the report")
@@ -89,7 +89,7 @@ def backtest(
         result=outcome.result,
         sheet=outcome.sheet,
         report=_write_page(settings, outcome),
-        trial_count=count,
+        trial_count=tried.count,
     )
 
 

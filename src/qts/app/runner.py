@@ -17,7 +17,7 @@ from qts.adapters import clock
 from qts.app import assembly
 from qts.app.settings import Settings
 from qts.app.submit_result import SubmitResult, Violation
-from qts.app.trial import Outcome, Trial, carry_out, prepare, strategy_from
+from qts.app.trial import Outcome, Trial, Tried, carry_out, prepare, strategy_from, tried_so_far
 from qts.domain.errors import CheckFailed, DataError, QtsError, UsageError
 from qts.domain.instant import HOUR_MS
 from qts.market.dataset import Dataset
@@ -95,8 +95,9 @@ class Runner:
         except KeyboardInterrupt:
             self._end(run, RunAction.EXPIRE, "cancelled")
             raise
-        except QtsError as error:
-            self._end(run, RunAction.FAIL, f"error: {error.cause}")
+        except BaseException as error:
+            cause = error.cause if isinstance(error, QtsError) else f"{type(error).__name__}: {error}"
+            self._end(run, RunAction.FAIL, f"error: {cause}")
             raise
         return self._told(judgement, outcome, mode)
 
@@ -123,6 +124,8 @@ class Runner:
         if path.exists():
             return path
         progress("the page was lost, making it again")
+        from qts.app.index import sheet_of
+
         run, outcome = self._again(run_id, strategy, progress)
         assert run.judged is not None
         if outcome.result.digest != run.judged.evidence.result_digest:
@@ -130,7 +133,8 @@ class Runner:
                 f"run {run.key.run_id} does not come out as recorded, so its page is not made again",
                 next_step=f"qts run verify {run.key.run_id}",
             )
-        return self._write_page(outcome, run.key, run.judged.verdict)
+        recorded = Outcome(result=outcome.result, sheet=sheet_of(run.judged.evidence))
+        return self._write_page(recorded, run.key, run.judged.verdict)
 
     def _again(
         self, run_id: str, strategy: str | type[Strategy] | Strategy | None, progress: Callable[[str], None]
@@ -145,7 +149,7 @@ class Runner:
         parameters = {} if isinstance(source, Strategy) else dict(run.hypothesis.parameters)
         trial = self._trial(source, parameters, policy, progress)
         _refuse_other(run, trial)
-        return run, carry_out(trial, trials=run.judged.evidence.trial_count or 1, progress=progress)
+        return run, carry_out(trial, Tried(run.judged.evidence.trial_count or 1, ()), progress=progress)
 
     def _trial(
         self,
@@ -168,11 +172,10 @@ class Runner:
         self, run: EvaluationRun, trial: Trial, progress: Callable[[str], None]
     ) -> tuple[Outcome, Judgement]:
         self._move(run, RunAction.START, "backtest started")
-        trials = self.worlds.count_trials(trial.family)
-        outcome = carry_out(trial, trials=trials, progress=progress)
+        outcome = carry_out(trial, tried_so_far(self.worlds, trial.family), progress=progress)
         self._move(run, RunAction.MEASURE, "backtest finished")
         progress("judging")
-        evidence = evidence_of(outcome, trials, _links(run.key.run_id))
+        evidence = evidence_of(outcome, _links(run.key.run_id))
         judgement = self.worlds.judge(run.key.run_id, evidence, actor=self.actor, now=clock.now())
         progress("writing the report")
         self._write_page(outcome, judgement.run.key, judgement.verdict)
@@ -245,8 +248,8 @@ def terms_of(policy: WorldPolicy) -> Terms:
     )
 
 
-def evidence_of(outcome: Outcome, trials: int, links: dict[str, str]) -> Evidence:
-    """What a run brings before its world."""
+def evidence_of(outcome: Outcome, links: dict[str, str]) -> Evidence:
+    """What a run brings before its world; the trial count is the one its deflated Sharpe ratio was given."""
     result, sheet = outcome.result, outcome.sheet
     curve = MarkedEquity.over(result, result.equity)
     return Evidence(
@@ -254,7 +257,7 @@ def evidence_of(outcome: Outcome, trials: int, links: dict[str, str]) -> Evidenc
         result_digest=result.digest,
         metrics={name: metric.value for name, metric in sheet.items()},
         undefined={name: metric.undefined_because for name, metric in sheet.items() if metric.value is None},
-        trial_count=trials,
+        trial_count=sheet.trials,
         day_returns=DayReturns.from_bars(int(result.closed_at[0]), curve.day_returns),
         data_start=result.provenance.start,
         data_end=result.provenance.end,

@@ -7,15 +7,24 @@ caller puts the trial on the ledger before it calls, and is told what came of it
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from statistics import variance
 
 from qts.adapters.strategy_files import LoadedStrategy, code_digest, load_strategy
 from qts.domain.errors import StrategyError
 from qts.market.dataset import Dataset
 from qts.research.leakage import find_leak
 from qts.research.metrics import MetricSheet, measure
+from qts.research.returns import DAYS_PER_YEAR, MarkedEquity
+from qts.research.significance import estimate
+from qts.research.undefined import Undefined
 from qts.simulation.backtest import Terms, provenance_of, run_backtest
 from qts.simulation.result import Provenance, RunResult
 from qts.strategy.strategy import Strategy
+from qts.worlds.ledger import closed_sharpes, count_trials
+from qts.worlds.service import WorldService
+
+SHARPES_MIN = 5
+"""Fewest finished trials of a family whose Sharpe ratios say how much they vary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,14 @@ class Outcome:
 
     result: RunResult
     sheet: MetricSheet
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """count: distinct trials of the family so far, this one included. sharpes: annual, of those that ended with one."""
+
+    count: int
+    sharpes: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +89,14 @@ def prepare(dataset: Dataset, loaded: ReadyStrategy, terms: Terms) -> Trial:
     )
 
 
-def carry_out(trial: Trial, *, trials: int, progress: Callable[[str], None]) -> Outcome:
-    """Run, search for leaks, measure. trials: distinct trials of the family so far, this one included.
+def tried_so_far(worlds: WorldService, family: str) -> Tried:
+    """What the ledger says of a family, verified from its first entry."""
+    entries = worlds.trials()
+    return Tried(count_trials(entries, family), tuple(closed_sharpes(entries, family).values()))
 
-    Raises StrategyError when the strategy fails or knows the future.
-    """
+
+def carry_out(trial: Trial, tried: Tried, *, progress: Callable[[str], None]) -> Outcome:
+    """Run, search for leaks, measure. Raises StrategyError when the strategy fails or knows the future."""
     progress("running the backtest")
     result = run_backtest(trial.dataset, trial.build(), trial.terms)
     progress("looking for leaks")
@@ -88,4 +108,23 @@ def carry_out(trial: Trial, *, trials: int, progress: Callable[[str], None]) -> 
             next_step="use only what the view gives; it shows the present bar and the past",
         )
     progress("measuring")
-    return Outcome(result=result, sheet=measure(result, trials))
+    return Outcome(result=result, sheet=_measured(result, tried))
+
+
+def _measured(result: RunResult, tried: Tried) -> MetricSheet:
+    return measure(result, tried.count, variance_of_trials=_variance_of_trials(result, tried))
+
+
+def _variance_of_trials(result: RunResult, tried: Tried) -> float | None:
+    """Variance of the family's daily Sharpe ratios, never below the estimator's own; None with too few of them.
+
+    Trials that are near copies of each other vary little, and their variance
+    alone would make the best of them look better than it is.
+    """
+    if len(tried.sharpes) < SHARPES_MIN:
+        return None
+    try:
+        own = estimate(MarkedEquity.over(result, result.equity).day_returns).variance
+    except Undefined:
+        return None
+    return max(own, variance(tried.sharpes) / DAYS_PER_YEAR)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum, StrEnum
+from numbers import Integral
 from types import NoneType
 
 from qts.domain.money import plain
@@ -25,12 +26,14 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 _PLAIN_ALREADY = frozenset({str, int, bool, NoneType})
 
 
-def _plain_value(value: object) -> object:
+def _plain_value(value: object) -> object:  # noqa: PLR0911 - one case, one answer
     match value:
         case Decimal():
             return plain(value)
         case None | bool() | int() | str() if isinstance(value, StrEnum) or not isinstance(value, Enum):
             return value  # a StrEnum is written as the text it is
+        case Integral():
+            return int(value)  # numpy's whole numbers
         case Enum():
             return _plain_value(value.value)
         case float():

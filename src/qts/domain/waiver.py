@@ -20,7 +20,9 @@ class Waiver(StrEnum):
         """What the reader of a result must know."""
         match self:
             case Waiver.NO_FUNDING:
-                return "funding history is missing: no funding was charged or received"
+                return (
+                    "funding history is missing, in whole or in part: what is missing was neither charged nor received"
+                )
             case Waiver.NO_BRACKETS:
                 return "leverage brackets are missing: liquidation was not simulated"
             case Waiver.BRACKETS_UNDATED:

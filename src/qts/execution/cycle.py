@@ -217,11 +217,12 @@ class _Draft:
     def _sized(self, intent: Intent, entry: Decimal, stop: Decimal | None) -> Decimal | None:
         state, limits = self._desk.state, self._ways.limits
         toward = state.position * (1 if intent.action is Action.BUY else -1)
+        asked = state.pending_buy if intent.action is Action.BUY else state.pending_sell
         available = self._free_when_flat() if toward < 0 else self._desk.available
         facts = SizingFacts(
             equity=state.equity,
             available=available,
-            held_notional=abs(state.position) * entry if toward > 0 else ZERO,
+            held=max(ZERO, toward) + asked,
             cost_rate=self._ways.cost_rate,
             leverage=self._ways.leverage,
             leverage_max=limits.leverage_max,

@@ -84,6 +84,11 @@ class BracketHistory:
         dates = [table.as_of for table in self.tables]
         return self.tables[max(0, bisect_right(dates, instant) - 1)]
 
+    def between(self, start: Instant, end: Instant) -> "BracketHistory":
+        """The tables that can rule an instant of [start, end): the one in force at its start, and those that follow."""
+        first = self.at(start)
+        return BracketHistory(tuple(t for t in self.tables if t is first or first.as_of < t.as_of < end))
+
     def covers(self, start: Instant) -> bool:
         """Whether a table is known for every instant from ``start`` on."""
         return self.tables[0].as_of <= start

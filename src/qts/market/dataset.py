@@ -20,7 +20,8 @@ class Dataset:
     never means "none was due": a run refuses it or carries a waiver.
     mark: mark-price bars (volume is not used), same interval or finer.
     synthetic: made by a generator; every page that shows it says so.
-    source: where it came from, one line for the reader.
+    source: where it came from, one line for the reader. rows_filled: bars that
+    cleaning made, in the whole series, to close short gaps.
     """
 
     instrument: Instrument
@@ -30,6 +31,7 @@ class Dataset:
     mark: Bars | None
     synthetic: bool
     source: str
+    rows_filled: int = 0
 
     def __post_init__(self) -> None:
         symbol = self.instrument.symbol
@@ -70,5 +72,6 @@ class Dataset:
             self,
             bars=bars,
             funding=None if self.funding is None else self.funding.between(first, last),
+            brackets=None if self.brackets is None else self.brackets.between(first, last),
             mark=None if self.mark is None else self.mark.between(first, last),
         )

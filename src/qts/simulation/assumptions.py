@@ -7,9 +7,13 @@ from qts.domain.waiver import Waiver
 from qts.simulation.costs import Frictions
 
 
-def sentences(frictions: Frictions, waivers: tuple[Waiver, ...]) -> tuple[str, ...]:
-    """One sentence an assumption, waivers first."""
+def sentences(frictions: Frictions, waivers: tuple[Waiver, ...], rows_filled: int) -> tuple[str, ...]:
+    """One sentence an assumption, waivers first. rows_filled: bars that cleaning made to close short gaps."""
     waived = [f"WAIVED: {waiver.meaning}" for waiver in waivers]
+    if rows_filled > 0:
+        waived.append(
+            f"{rows_filled} bars were missing and filled with the last close and no volume; nothing fills on them"
+        )
     always = [
         "a decision at a bar's close fills at the next bar's open at the earliest",
         "a resting limit order fills only when a bar trades through its price; a touch is not a fill",

@@ -18,6 +18,7 @@ from enum import StrEnum
 import numpy as np
 
 from qts.domain.errors import PolicyError, QtsError, StrategyError
+from qts.domain.ids import canonical_json
 from qts.domain.instant import format_instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Order, Side
@@ -78,8 +79,8 @@ def run_backtest(dataset: Dataset, strategy: Strategy, terms: Terms, engine: Eng
 def provenance_of(dataset: Dataset, strategy: Strategy, terms: Terms) -> Provenance:
     """What a run will be a function of, known before it is run. Raises DataError for a missing, unwaived input."""
     return Provenance(
-        strategy=type(strategy).family(),
-        parameters=strategy.parameters(),
+        strategy=type(strategy).__qualname__,
+        parameters=_plain_parameters(strategy),
         code_digest=terms.code_digest,
         data_fingerprint=dataset.fingerprint,
         data_source=dataset.source,
@@ -92,7 +93,22 @@ def provenance_of(dataset: Dataset, strategy: Strategy, terms: Terms) -> Provena
         risk_limits=terms.limits.facts(),
         waivers=require_inputs(dataset, terms.waivers),
         synthetic=dataset.synthetic,
+        rows_filled=dataset.rows_filled,
     )
+
+
+def _plain_parameters(strategy: Strategy) -> dict[str, object]:
+    """The parameters, each with a fixed text. Raises StrategyError naming one that has none."""
+    parameters = strategy.parameters()
+    for name, value in parameters.items():
+        try:
+            canonical_json(value)
+        except ValueError as error:
+            raise StrategyError(
+                f"{type(strategy).__name__}: parameter {name} cannot be put on record: {error}",
+                next_step="make it a number, a text, true or false, or a list of these",
+            ) from None
+    return parameters
 
 
 def _refuse_mismatch(dataset: Dataset, strategy: Strategy) -> None:
@@ -336,7 +352,7 @@ class _Run:
                 funding=book.funding,
                 liquidation_fees=book.liquidation_fees - book.insurance,
             ),
-            assumptions=sentences(terms.frictions, self._waivers),
+            assumptions=sentences(terms.frictions, self._waivers, self._dataset.rows_filled),
             halted="the account lost everything" if equity <= 0 else None,
             orders=tuple(self._orders),
             protections=tuple(exchange.protections),

@@ -56,7 +56,7 @@ def market_columns(dataset: Dataset, waivers: tuple[Waiver, ...], slippage: Slip
     mark = (
         _mark_by_bar(dataset) if Waiver.MARK_FROM_LAST not in waivers else (bars.open, bars.high, bars.low, bars.close)
     )
-    funding = () if Waiver.NO_FUNDING in waivers else _placed_funding(dataset)
+    funding = () if dataset.funding is None else _placed_funding(dataset)
     brackets = None if Waiver.NO_BRACKETS in waivers else dataset.brackets
     return MarketColumns(
         bars=bars,

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from qts.domain.errors import DataError
-from qts.domain.instant import DAY_MS, format_date, format_duration, format_instant
+from qts.domain.instant import HOUR_MS, format_date, format_duration, format_instant
 from qts.domain.waiver import Waiver
 from qts.market.dataset import Dataset
 
-FUNDING_GAP_MS_MAX = DAY_MS
-"""Venues settle every 8 hours or more often; a day without an event means that some are missing."""
+FUNDING_GAP_MS_MAX = 8 * HOUR_MS
+"""Binance USD-M settles every 8 hours or more often; a longer silence means that events are missing."""
 
 
 def require_inputs(dataset: Dataset, waivers: Iterable[Waiver]) -> tuple[Waiver, ...]:

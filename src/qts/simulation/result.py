@@ -17,10 +17,17 @@ from qts.domain.order import Order
 from qts.domain.waiver import Waiver
 from qts.market.bars import Floats, Instants
 
+ENGINE = 1
+"""Raised whenever the same inputs give another result than before."""
+_NOT_OF_A_TRIAL = frozenset({"data_source", "engine"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """The facts a result is a function of. Equal provenance means an equal result, to the last bit."""
+    """The facts a result is a function of. Equal provenance means an equal result, to the last bit.
+
+    rows_filled: bars that cleaning made to close short gaps. engine: ``ENGINE`` when it ran.
+    """
 
     strategy: str
     parameters: Mapping[str, object]
@@ -36,14 +43,19 @@ class Provenance:
     risk_limits: Mapping[str, object]
     waivers: tuple[Waiver, ...]
     synthetic: bool
+    rows_filled: int = 0
+    engine: int = ENGINE
 
     def facts(self) -> dict[str, object]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def trial_key(self) -> str:
-        """Digest of what makes a trial distinct (BX-3): family, code, parameters, data, frictions, capital, limits."""
-        return digest(self.facts())
+        """Digest of what makes a trial distinct: family, code, parameters, data, frictions, capital, limits (BX-3).
+
+        What data are called and which engine runs them does not make another trial.
+        """
+        return digest({name: fact for name, fact in self.facts().items() if name not in _NOT_OF_A_TRIAL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,11 +51,6 @@ class Strategy:
     def on_fill(self, fill: Fill) -> None:
         """Called for each of the strategy's own fills, before the ``on_bar`` of the same bar."""
 
-    @classmethod
-    def family(cls) -> str:
-        """The name under which trials of this strategy are counted, whatever its code and parameters."""
-        return cls.__qualname__
-
     def parameters(self) -> dict[str, Any]:
         """Field names and values, in order of declaration."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.init}  # type: ignore[arg-type]

@@ -215,8 +215,9 @@ class Catalogue:
             mark=mark,
             synthetic=manifest.synthetic,
             source=_source_line(manifest),
+            rows_filled=0 if manifest.cleaning is None else manifest.cleaning.rows_filled,
         )
-        return whole if start is None and end is None else whole.between(int(inside.opened_at[0]), whole.end)
+        return whole.between(int(inside.opened_at[0]), whole.end)
 
     # inside
 
