@@ -134,6 +134,8 @@ No judgement ever answers `live`: that takes a promotion.
 Worlds, policies, runs, their moves, evidence, trials, decisions and the audit log are append-only tables (SQLite in WAL
 mode with synchronous=FULL, or PostgreSQL by URL), each one chained by hashes. Reading checks every row it reads; a
 changed digit is named with its table and row. One step is one transaction: an interrupt leaves all of it or nothing.
+A judgement is recorded only if nobody was judged and no policy was added since its standings were read; otherwise it
+is made again, so that two who submit at once are not both given the last seat.
 What a chain cannot show is that its last rows were cut off, or that all of it was rewritten.
 """
 

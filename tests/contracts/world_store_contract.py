@@ -18,6 +18,7 @@ from qts.worlds.ports import (
     RunMoved,
     RunOpened,
     World,
+    WorldHead,
     WorldStore,
 )
 from qts.worlds.run_lifecycle import RunAction, RunStatus
@@ -62,6 +63,23 @@ def story(run: EvaluationRun, *actions: RunAction) -> tuple[EvaluationRun, list[
             run = run.moved(action, at=NOW + 1, actor="ann", reason="because")
             changes.append(RunMoved(key=run.key, move=run.moves[-1]))
     return run, changes
+
+
+def decided(world: str = "w") -> DecisionMade:
+    envelope = DecisionEnvelope(
+        world=world,
+        strategy="cross",
+        run_id=None,
+        policy_version=1,
+        effective_mode="paper",
+        reason="seat",
+        as_of=NOW,
+        ttl=300_000,
+        dataset_fingerprint="f",
+    )
+    return DecisionMade(
+        envelope=envelope, stage=Stage.BACKTEST, seated=("cross", "b"), rank=1, score=0.5, weight=0.5, made_at=NOW
+    )
 
 
 JUDGED = (RunAction.START, RunAction.MEASURE, RunAction.JUDGE)
@@ -170,20 +188,7 @@ class WorldStoreContract:
         assert entries[0].note.hypothesis["parameters"] == {"fast": 10, "slow": 40.5}
 
     def test_decisions_read_back(self, world: WorldStore) -> None:
-        envelope = DecisionEnvelope(
-            world="w",
-            strategy="cross",
-            run_id=None,
-            policy_version=1,
-            effective_mode="paper",
-            reason="seat",
-            as_of=NOW,
-            ttl=300_000,
-            dataset_fingerprint="f",
-        )
-        first = DecisionMade(
-            envelope=envelope, stage=Stage.BACKTEST, seated=("cross", "b"), rank=1, score=0.5, weight=0.5, made_at=NOW
-        )
+        first = decided()
         second = replace(first, rank=None, score=None, weight=0.0, seated=())
         on_paper = replace(first, stage=Stage.PAPER)
         world.commit([first, second, on_paper])
@@ -191,6 +196,34 @@ class WorldStoreContract:
         assert world.latest_decision("w", Stage.BACKTEST) == second
         assert world.latest_decision("w", Stage.PAPER) == on_paper
         assert world.latest_decision("w", Stage.LIVE) is None
+
+    def test_the_head_moves_with_policies_and_decisions_and_nothing_else(self, world: WorldStore) -> None:
+        _, changes = story(opened(), *JUDGED)
+        other = replace(WORLD, name="v")
+        elsewhere = policy(world="v")
+        before = world.head("w")
+        assert world.head("nowhere") == WorldHead(world="nowhere", policy=0, decision=0)
+        world.commit([*changes, other, version(elsewhere), decided(world="v")])
+        assert world.head("w") == before
+        world.commit([decided()])
+        after = world.head("w")
+        assert (after.policy, after.decision > before.decision) == (before.policy, True)
+        world.commit([version(policy(version=2))])
+        assert world.head("w").policy > after.policy
+        assert world.head("w").decision == after.decision
+
+    def test_a_step_made_from_an_older_head_is_not_taken(self, world: WorldStore) -> None:
+        """Proves: WS-7"""
+        for meanwhile in (decided(), version(policy(version=2))):
+            read = world.head("w")
+            world.commit([meanwhile], expecting=read)
+            kept = world.decisions("w")
+            with pytest.raises(Overtaken, match="world 'w' has moved on"):
+                world.commit([RunOpened(run=opened()), decided()], expecting=read)
+            assert world.decisions("w") == kept
+            assert world.run("run-1") is None
+        world.commit([RunOpened(run=opened())], expecting=world.head("w"))
+        assert world.verify() == ()
 
     def test_audit_notes_read_back_by_world(self, world: WorldStore) -> None:
         """Proves: WS-13"""

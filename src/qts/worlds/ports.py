@@ -43,6 +43,18 @@ class PolicyVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorldHead:
+    """How far a world's record has come: its last policy and its last decision, by sequence; 0 where there is none.
+
+    While the head stays, so do the demands and everybody who was judged by them.
+    """
+
+    world: str
+    policy: int
+    decision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOpened:
     """A run at its birth: no moves, no judgement."""
 
@@ -94,12 +106,16 @@ class WorldStore(Protocol):
     StorageError naming the row.
     """
 
-    def commit(self, changes: Sequence[Change]) -> None:
+    def commit(self, changes: Sequence[Change], *, expecting: WorldHead | None = None) -> None:
         """All of it, in this order, or none of it; durable on return.
 
-        Raises Overtaken when a world, policy version, run or move of that name
-        or number is already there, StorageError when it cannot be stored.
+        expecting: the head the changes were made from. Raises Overtaken when it
+        has moved on, or a world, policy version, run or move of that name or
+        number is already there, StorageError when it cannot be stored.
         """
+
+    def head(self, world: str) -> WorldHead:
+        """How far the world's record has come. Read it before what the next step is made from."""
 
     def worlds(self) -> tuple[World, ...]:
         """Every world, oldest first."""

@@ -17,11 +17,25 @@ from qts.worlds.evidence import Evidence, Hypothesis
 from qts.worlds.ledger import TrialEntry, closing, count_at_opening, count_trials, opening
 from qts.worlds.policy import WorldPolicy, ruleset_hash
 from qts.worlds.policy_parsing import parse_policy
-from qts.worlds.ports import AuditNote, Change, DecisionMade, PolicyVersion, RunMoved, RunOpened, World, WorldStore
+from qts.worlds.ports import (
+    AuditNote,
+    Change,
+    DecisionMade,
+    Overtaken,
+    PolicyVersion,
+    RunMoved,
+    RunOpened,
+    World,
+    WorldHead,
+    WorldStore,
+)
 from qts.worlds.run_lifecycle import RunAction
 from qts.worlds.standings import Rules, Standings, StrategyStanding, decide, stand
 from qts.worlds.validation import Case, judge_case
 from qts.worlds.verdict import RuleResult, RuleStatus, Verdict
+
+JUDGE_TRIES = 5
+"""How often a judgement is made again because somebody else was judged meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +85,15 @@ class Impact:
     @property
     def flips(self) -> bool:
         return self.before.status is not self.after.status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reached:
+    """Standings, and the head of the record they were made from."""
+
+    head: WorldHead
+    standings: Standings
+    rules: Rules
 
 
 class WorldService:
@@ -213,8 +236,21 @@ class WorldService:
         return found
 
     def judge(self, run_id: str, evidence: Evidence, *, actor: str, now: Instant) -> Judgement:
-        """The world's verdict on a run that is being evaluated, its place, and the decision; all frozen with it."""
+        """The world's verdict on a run that is being evaluated, its place, and the decision; all frozen with it.
+
+        Places hold against everybody judged before: when somebody else was
+        judged in between, it is done again. Raises Overtaken when that never ends.
+        """
+        for _ in range(JUDGE_TRIES - 1):
+            try:
+                return self._judge(run_id, evidence, actor=actor, now=now)
+            except Overtaken:
+                continue
+        return self._judge(run_id, evidence, actor=actor, now=now)
+
+    def _judge(self, run_id: str, evidence: Evidence, *, actor: str, now: Instant) -> Judgement:
         run = self.run(run_id)
+        head = self._store.head(run.key.world)
         if evidence.trial_key != run.hypothesis.trial_key:
             raise PolicyError(
                 f"the evidence is of trial {evidence.trial_key[:12]}, and run {run_id} was opened for "
@@ -235,7 +271,7 @@ class WorldService:
         if verdict.status is RuleStatus.FAIL:
             done = done.moved(RunAction.REJECT, at=now, actor=actor, reason=verdict.sentence)
         rules, standings = self._standings(self.policy(run.key.world), run.stage, now, newest=done)
-        return self._record(run, done, standings, rules, actor)
+        return self._record(run, done, _Reached(head=head, standings=standings, rules=rules), actor)
 
     def history(self, world: str, strategy: str | None = None) -> tuple[EvaluationRun, ...]:
         """Every run, oldest first."""
@@ -279,10 +315,10 @@ class WorldService:
         self,
         run: EvaluationRun,
         done: EvaluationRun,
-        standings: Standings,
-        rules: Rules,
+        reached: _Reached,
         actor: str,
     ) -> Judgement:
+        standings, rules = reached.standings, reached.rules
         strategy, judged = run.key.strategy, done.judged
         assert judged is not None, "a run is recorded once it is judged"
         verdict, evidence = judged.verdict, judged.evidence
@@ -318,7 +354,7 @@ class WorldService:
             sharpe=evidence.metrics.get("sharpe"),
             at=rules.now,
         )
-        self._store.commit([*changes, closed, made, note])
+        self._store.commit([*changes, closed, made, note], expecting=reached.head)
         return Judgement(
             run=done,
             verdict=verdict,

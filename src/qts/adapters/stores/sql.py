@@ -30,6 +30,7 @@ from qts.worlds.ports import (
     RunMoved,
     RunOpened,
     World,
+    WorldHead,
 )
 from qts.worlds.run_lifecycle import RunStatus
 
@@ -59,8 +60,10 @@ class SqlWorldStore:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def commit(self, changes: Sequence[Change]) -> None:
+    def commit(self, changes: Sequence[Change], *, expecting: WorldHead | None = None) -> None:
         with self._writing() as connection:
+            if expecting is not None and _head(connection, expecting.world) != expecting:
+                raise self._overtaken(f"world {expecting.world!r} has moved on")
             opened = {change.run.key.run_id: change.run for change in changes if isinstance(change, RunOpened)}
             for change in changes:
                 run = self._run_of(change, opened, connection)
@@ -88,11 +91,7 @@ class SqlWorldStore:
                     connection.execute(select(func.pg_advisory_xact_lock(_LOCK_NUMBER)))
                 yield connection
         except IntegrityError as error:
-            raise Overtaken(
-                f"somebody else wrote first: {error.orig}",
-                place=self._place,
-                next_step="read it again and repeat the step; nothing was written",
-            ) from None
+            raise self._overtaken(str(error.orig)) from None
         except SQLAlchemyError as error:
             raise storage_error(error, self._place) from None
 
@@ -104,7 +103,18 @@ class SqlWorldStore:
         except SQLAlchemyError as error:
             raise storage_error(error, self._place) from None
 
+    def _overtaken(self, by: str) -> Overtaken:
+        return Overtaken(
+            f"somebody else wrote first: {by}",
+            place=self._place,
+            next_step="read it again and repeat the step; nothing was written",
+        )
+
     # --- reading ------------------------------------------------------------------------------------------------------
+
+    def head(self, world: str) -> WorldHead:
+        with self._reading() as connection:
+            return _head(connection, world)
 
     def worlds(self) -> tuple[World, ...]:
         return tuple(self._read(tables.WORLDS, select(tables.WORLDS), rows.world_from))
@@ -226,6 +236,14 @@ class SqlWorldStore:
             place=self._place,
             next_step="restore the database from a backup; nothing in it can be relied on from there",
         )
+
+
+def _head(connection: Connection, world: str) -> WorldHead:
+    policy, decision = (
+        connection.execute(select(func.max(table.c.sequence)).where(table.c.world == world)).scalar() or 0
+        for table in (tables.POLICIES, tables.DECISIONS)
+    )
+    return WorldHead(world=world, policy=policy, decision=decision)
 
 
 def _where(table: Table, **equal: object) -> "Select[Any]":
