@@ -9,6 +9,7 @@ from qts.app import assembly
 from qts.app.demo import demo_policy, prepare_demo
 from qts.app.runner import Runner, terms_of
 from qts.app.settings import Settings
+from qts.domain.errors import StrategyError
 from qts.domain.waiver import Waiver
 from qts.research.significance import deflated_sharpe, estimate
 from qts.simulation.costs import AtrSlippage
@@ -117,3 +118,12 @@ def test_an_instance_a_class_and_a_name_are_the_same_trial(runner: Runner) -> No
 def test_the_demos_policy_is_parsed_from_its_own_facts(runner: Runner, tmp_path: Path) -> None:
     market = prepare_demo(Runner(Settings(tmp_path), actor="other"), progress=lambda _step: None)
     assert demo_policy(market).dataset.symbol == "SYNUSDT"
+
+
+def test_a_parameter_without_a_fixed_text_is_refused_before_anything_is_counted(runner: Runner) -> None:
+    class Odd(Strategy):
+        model: object = None
+
+    with pytest.raises(StrategyError, match="parameter model cannot be put on record: object has no canonical text"):
+        runner.submit(Odd(model=object()), world="demo")
+    assert runner.worlds.history("demo", Odd.__qualname__) == ()

@@ -116,7 +116,7 @@ def test_quantities_never_pass_leverage_or_margin(  # noqa: PLR0917
     facts = SizingFacts(
         equity=Decimal(equity),
         available=Decimal(available),
-        held_notional=Decimal(held),
+        held=Decimal(held) / 1000,
         cost_rate=Decimal("0.0006"),
         leverage=leverage,
         leverage_max=Decimal(3),
@@ -128,5 +128,8 @@ def test_quantities_never_pass_leverage_or_margin(  # noqa: PLR0917
         assert quantity % Decimal("0.001") == 0
         allowed = quantity_allowed(price, facts)
         assert 0 <= max(quantity, Decimal(0)) <= allowed or allowed == 0
-        assert held + allowed * price <= max(Decimal(3) * equity, Decimal(held))
+        assert (facts.held + allowed) * price <= max(Decimal(3) * equity, facts.held * price)
+        assert quantity == 0 or facts.held + quantity <= Decimal(equity) * facts.risk_per_trade / abs(
+            price - Decimal(stop) / 10
+        )
         assert allowed * price / leverage <= max(available, 0)

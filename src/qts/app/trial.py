@@ -11,6 +11,7 @@ from statistics import variance
 
 from qts.adapters.strategy_files import LoadedStrategy, code_digest, load_strategy
 from qts.domain.errors import StrategyError
+from qts.domain.ids import canonical_json
 from qts.market.dataset import Dataset
 from qts.research.leakage import find_leak
 from qts.research.metrics import MetricSheet, measure
@@ -81,6 +82,7 @@ def prepare(dataset: Dataset, loaded: ReadyStrategy, terms: Terms) -> Trial:
     """Everything that is known before there is a result. Raises DataError for a missing input without its waiver."""
     terms = replace(terms, code_digest=loaded.code_digest)
     pristine = loaded.strategy
+    _refuse_unrecordable(pristine)
     return Trial(
         dataset=dataset,
         build=lambda: copy.deepcopy(pristine),
@@ -128,3 +130,15 @@ def _variance_of_trials(result: RunResult, tried: Tried) -> float | None:
     except Undefined:
         return None
     return max(own, variance(tried.sharpes) / DAYS_PER_YEAR)
+
+
+def _refuse_unrecordable(strategy: Strategy) -> None:
+    """Raises StrategyError naming a parameter that has no fixed text and so cannot be put on record."""
+    for name, value in strategy.parameters().items():
+        try:
+            canonical_json(value)
+        except ValueError as error:
+            raise StrategyError(
+                f"{type(strategy).__name__}: parameter {name} cannot be put on record: {error}",
+                next_step="make it a number, a text, true or false, or a list of these",
+            ) from None

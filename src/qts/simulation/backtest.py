@@ -18,7 +18,6 @@ from enum import StrEnum
 import numpy as np
 
 from qts.domain.errors import PolicyError, QtsError, StrategyError
-from qts.domain.ids import canonical_json
 from qts.domain.instant import format_instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Order, Side
@@ -80,7 +79,7 @@ def provenance_of(dataset: Dataset, strategy: Strategy, terms: Terms) -> Provena
     """What a run will be a function of, known before it is run. Raises DataError for a missing, unwaived input."""
     return Provenance(
         strategy=type(strategy).__qualname__,
-        parameters=_plain_parameters(strategy),
+        parameters=strategy.parameters(),
         code_digest=terms.code_digest,
         data_fingerprint=dataset.fingerprint,
         data_source=dataset.source,
@@ -95,20 +94,6 @@ def provenance_of(dataset: Dataset, strategy: Strategy, terms: Terms) -> Provena
         synthetic=dataset.synthetic,
         rows_filled=dataset.rows_filled,
     )
-
-
-def _plain_parameters(strategy: Strategy) -> dict[str, object]:
-    """The parameters, each with a fixed text. Raises StrategyError naming one that has none."""
-    parameters = strategy.parameters()
-    for name, value in parameters.items():
-        try:
-            canonical_json(value)
-        except ValueError as error:
-            raise StrategyError(
-                f"{type(strategy).__name__}: parameter {name} cannot be put on record: {error}",
-                next_step="make it a number, a text, true or false, or a list of these",
-            ) from None
-    return parameters
 
 
 def _refuse_mismatch(dataset: Dataset, strategy: Strategy) -> None:
