@@ -10,7 +10,7 @@ is found as it was left and is ended, never half written.
 
 import getpass
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qts.adapters import clock
@@ -133,7 +133,7 @@ class Runner:
                 f"run {run.key.run_id} does not come out as recorded, so its page is not made again",
                 next_step=f"qts run verify {run.key.run_id}",
             )
-        recorded = Outcome(result=outcome.result, sheet=sheet_of(run.judged.evidence))
+        recorded = replace(outcome, sheet=sheet_of(run.judged.evidence))
         return self._write_page(recorded, run.key, run.judged.verdict)
 
     def _again(

@@ -13,12 +13,12 @@ from qts.adapters.strategy_files import LoadedStrategy, code_digest, load_strate
 from qts.domain.errors import StrategyError
 from qts.domain.ids import canonical_json
 from qts.market.dataset import Dataset
-from qts.research.leakage import find_leak
+from qts.research.leakage import LeakCheck, run_checked
 from qts.research.metrics import MetricSheet, measure
 from qts.research.returns import DAYS_PER_YEAR, MarkedEquity
 from qts.research.significance import estimate
 from qts.research.undefined import Undefined
-from qts.simulation.backtest import Terms, provenance_of, run_backtest
+from qts.simulation.backtest import Terms, provenance_of
 from qts.simulation.result import Provenance, RunResult
 from qts.strategy.strategy import Strategy
 from qts.worlds.ledger import closed_sharpes, count_trials
@@ -44,10 +44,11 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of it."""
+    """What came of it. leak_check: what it means that no leak was found."""
 
     result: RunResult
     sheet: MetricSheet
+    leak_check: LeakCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,9 @@ def tried_so_far(worlds: WorldService, family: str) -> Tried:
 
 def carry_out(trial: Trial, tried: Tried, *, progress: Callable[[str], None]) -> Outcome:
     """Run, search for leaks, measure. Raises StrategyError when the strategy fails or knows the future."""
-    progress("running the backtest")
-    result = run_backtest(trial.dataset, trial.build(), trial.terms)
-    progress("looking for leaks")
-    leak = find_leak(trial.dataset, trial.build, trial.terms, result)
+    progress("running the backtest, first with later bars hidden")
+    checked = run_checked(trial.dataset, trial.build, trial.terms)
+    result, leak = checked.result, checked.leak
     if leak is not None:
         raise StrategyError(
             f"{trial.family} failed the leak check: {leak.sentence()}",
@@ -110,7 +110,7 @@ def carry_out(trial: Trial, tried: Tried, *, progress: Callable[[str], None]) ->
             next_step="use only what the view gives; it shows the present bar and the past",
         )
     progress("measuring")
-    return Outcome(result=result, sheet=_measured(result, tried))
+    return Outcome(result=result, sheet=_measured(result, tried), leak_check=checked.check)
 
 
 def _measured(result: RunResult, tried: Tried) -> MetricSheet:

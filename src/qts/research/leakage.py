@@ -1,36 +1,46 @@
-"""Does a strategy know the future? Blindfold replay: decide again while the future is not there, and compare.
+"""Does a strategy know the future? Blindfold replay: decide once while the future is not there, and compare.
 
-The strategy runs a second time over columns in memory of their own, whose rows
-after the present hold NaN; each row is written just before the strategy is
-asked about it. Whatever it decided with the future in reach it must decide
-again, word for word, on every bar. Trades are not compared, only decisions, so
-sizes, fills and costs cannot raise a false alarm. A strategy that is not
-reproducible (hidden state, chance, a clock) fails here too.
+A strategy runs twice. The first time its columns, bars and features alike, lie
+in memory of their own, whose rows after the present hold NaN; each row is
+written just before the strategy is asked about it. Then it runs over the data
+as they are. Whatever it decides with the future in reach it must have decided
+without, word for word, on every bar: orders, refused wishes and changes of
+protection. Trades are not compared, only decisions, so sizes, fills and costs
+cannot raise a false alarm. A strategy that is not reproducible (hidden state,
+chance, a clock) fails here too. The blind run comes first, so that nothing it
+could have remembered from the other one is the future.
 
 Features come from the trusted registry, whose columns are tested to be causal.
+What a strategy brings along is beyond this: signals made elsewhere, a file it reads.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
 from itertools import zip_longest
+from typing import TypeAlias
 
 import numpy as np
 
-from qts.domain.errors import StrategyError
+from qts.domain.errors import QtsError, StrategyError
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant, format_instant
 from qts.domain.money import plain
 from qts.domain.order import Order
-from qts.market.bars import PRICE_COLUMNS, Bars
+from qts.market.bars import PRICE_COLUMNS, Bars, Floats
 from qts.market.dataset import Dataset
+from qts.market.ports import FeatureSource
 from qts.market.view import Cursor, View
 from qts.simulation.backtest import Terms, run_backtest
-from qts.simulation.result import Refusal, RunResult
+from qts.simulation.result import ProtectionChange, Refusal, RunResult
 from qts.strategy.features.columns import FeatureColumns
 from qts.strategy.intent import Answer
+from qts.strategy.signals import SignalStrategy
 from qts.strategy.strategy import Strategy
 
 _HIDDEN = (*PRICE_COLUMNS, "volume")
+Decision: TypeAlias = Order | Refusal | ProtectionChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +58,92 @@ class Leak:
         )
 
 
-def find_leak(dataset: Dataset, build: Callable[[], Strategy], terms: Terms, full: RunResult) -> Leak | None:
-    """The first leak, or None. build: makes the strategy anew. full: its run over ``dataset`` under ``terms``."""
-    blindfolded = _Blindfolded(build(), dataset)
+class LeakCheck(StrEnum):
+    """What it means that no leak was found."""
+
+    PASSED = "passed"
+    NOT_POSSIBLE = "not-possible"
+
+    @classmethod
+    def of(cls, strategy: Strategy) -> "LeakCheck":
+        """Signals are given as data: however they were made, they are the same with and without the future."""
+        return cls.NOT_POSSIBLE if isinstance(strategy, SignalStrategy) else cls.PASSED
+
+    @property
+    def sentence(self) -> str:
+        if self is LeakCheck.NOT_POSSIBLE:
+            return "signals were made elsewhere and cannot be checked for leaks"
+        return "no leak: every decision is the same when later bars are hidden"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A run over the data as they are. leak: the first one found. check: what it means that there is none."""
+
+    result: RunResult
+    leak: Leak | None
+    check: LeakCheck
+
+
+def run_checked(dataset: Dataset, build: Callable[[], Strategy], terms: Terms) -> Checked:
+    """Run blindfolded, then in full, and compare. build: makes the strategy anew.
+
+    Raises what ``run_backtest`` raises over the data as they are; an error only without the future is a leak.
+    """
+    strategy = build()
+    blindfolded = _Blindfolded(strategy, dataset)
+    failure, blind = None, None
     try:
         blind = run_backtest(dataset, blindfolded, terms)
     except StrategyError as error:
-        last = dataset.bars.closed_at(blindfolded.row)
-        return Leak(decided_at=last, with_future="without complaint", without_future=f"failed ({error.cause})")
+        failure = Leak(
+            decided_at=dataset.bars.closed_at(blindfolded.row),
+            with_future="without complaint",
+            without_future=f"failed ({_cause(error)})",
+        )
+    full = run_backtest(dataset, build(), terms)
+    leak = failure if blind is None else _difference(full, blind)
+    return Checked(result=full, leak=leak, check=LeakCheck.of(strategy))
+
+
+def _cause(error: StrategyError) -> str:
+    origin = error.__cause__
+    return error.cause if origin is None or isinstance(origin, QtsError) else f"{type(origin).__name__}: {origin}"
+
+
+def _difference(full: RunResult, blind: RunResult) -> Leak | None:
     for seen, hidden in zip_longest(_decisions(full), _decisions(blind)):
         if seen != hidden:
             first = min(_instant(decision) for decision in (seen, hidden) if decision is not None)
             return Leak(decided_at=first, with_future=_told(seen, first), without_future=_told(hidden, first))
     return None
+
+
+class _BlindFeatures:
+    """The ``FeatureSource`` of a blind run: columns in memory of their own, NaN from the row ``shown`` on."""
+
+    def __init__(self, source: FeatureSource) -> None:
+        self._source = source
+        self._columns: dict[tuple[str, tuple[float, ...]], tuple[Floats, Floats]] = {}
+        self._shown = 0
+
+    def column(self, name: str, *parameters: float) -> Floats:
+        key = (name, parameters)
+        if key not in self._columns:
+            whole = self._source.column(name, *parameters)
+            blind = np.full(len(whole), np.nan)
+            blind[: self._shown] = whole[: self._shown]
+            self._columns[key] = (whole, blind)
+        return self._columns[key][1]
+
+    def warmup(self, name: str, *parameters: float) -> int:
+        return self._source.warmup(name, *parameters)
+
+    def show(self, end: int) -> None:
+        """Write every column up to the row before ``end``."""
+        for whole, blind in self._columns.values():
+            blind[self._shown : end] = whole[self._shown : end]
+        self._shown = end
 
 
 class _Blindfolded(Strategy):
@@ -71,7 +154,7 @@ class _Blindfolded(Strategy):
         self._true = dataset.bars
         self._columns = {name: getattr(dataset.bars, name).copy() for name in _HIDDEN}
         self._bars: Bars = replace(dataset.bars, **self._columns)
-        self._features = FeatureColumns(dataset.bars, float(dataset.instrument.tick))
+        self._features = _BlindFeatures(FeatureColumns(dataset.bars, float(dataset.instrument.tick)))
         self._cursor = Cursor()
         self._view: View | None = None
         self.row = 0
@@ -85,6 +168,7 @@ class _Blindfolded(Strategy):
         row = view.bar_number
         for name, column in self._columns.items():
             column[self.row : row + 1] = getattr(self._true, name)[self.row : row + 1]
+        self._features.show(row + 1)
         self.row = self._cursor.row = row
         if self._view is None:
             self._view = View(self._bars, self._features, self._cursor, view.holding)
@@ -97,23 +181,35 @@ class _Blindfolded(Strategy):
         self._inner.on_fill(fill)
 
 
-def _decisions(result: RunResult) -> list[Order | Refusal]:
+def _decisions(result: RunResult) -> list[Decision]:
     """What was decided, in order; a refusal of an order already sent is the venue's, not a decision."""
     sent = {order.order_id for order in result.orders}
-    decisions: list[Order | Refusal] = list(result.orders)
+    decisions: list[Decision] = [*result.orders, *result.protections]
     decisions += [refusal for refusal in result.refusals if refusal.order_id not in sent]
-    return sorted(decisions, key=lambda decision: (_instant(decision), decision.order_id))
+    return sorted(decisions, key=lambda decision: (_instant(decision), _order_id(decision)))
 
 
-def _instant(decision: Order | Refusal) -> Instant:
+def _instant(decision: Decision) -> Instant:
     return decision.created_at if isinstance(decision, Order) else decision.occurred_at
 
 
-def _told(decision: Order | Refusal | None, at: Instant) -> str:
+def _order_id(decision: Decision) -> str:
+    """A change of protection sends no order: it comes before those of its bar."""
+    return "" if isinstance(decision, ProtectionChange) else decision.order_id
+
+
+def _told(decision: Decision | None, at: Instant) -> str:
+    if decision is None or _instant(decision) != at:
+        return "nothing"
     match decision:
-        case Order() if decision.created_at == at:
-            return f"to {decision.side} {plain(decision.quantity)}"
-        case Refusal() if decision.occurred_at == at:
+        case Order():
+            prices = _listed({"at": decision.price, "stop": decision.stop_loss, "target": decision.take_profit})
+            return f"to {decision.side} {plain(decision.quantity)}{prices and f' ({prices})'}"
+        case Refusal():
             return f"on an order that was refused ({decision.codes[0]})"
-        case _:
-            return "nothing"
+        case ProtectionChange():
+            return f"to protect with {_listed({'stop': decision.stop_loss, 'target': decision.take_profit})}"
+
+
+def _listed(prices: dict[str, Decimal | None]) -> str:
+    return ", ".join(f"{name} {plain(price)}" for name, price in prices.items() if price is not None)
