@@ -56,8 +56,9 @@ _AFTER_EXAMPLE = """\
 promotion automatic: a world's own file has to say so.
 
 **A policy never changes.** An edit is the next `version`. A run is judged by the version it was opened under and stays
-as it was judged; the ranking follows the newest version, which judges older evidence again. Before a version is added,
-its impact on every strategy's latest run can be shown.
+as it was judged; the ranking follows the newest version, which judges older evidence again. What was measured by a
+definition of a metric that has changed since counts as undefined there. Before a version is added, its impact on every
+strategy's latest run can be shown.
 
 **Durations** are a whole number and one of s, m, h, d, w: `4h`, `180d`. **Dates** are ISO, midnight UTC when there is
 no time. **Fractions** are fractions: `0.25` is 25 %. A drawdown, a VaR and an expected shortfall are positive.

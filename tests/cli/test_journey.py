@@ -1,12 +1,17 @@
 """The journey a new user takes, through the front door: demo, world, submit, run, report, verify."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from qts.app.index import sheet_of
+from qts.app.queries import stored_run
+from qts.app.settings import Settings
 from qts.cli.main import app
+from qts.research.definitions import DEFINITIONS
 
 STRATEGY = """
 from qts import Strategy, buy, close
@@ -212,3 +217,23 @@ def test_doctor_finds_nothing_wrong(home: Path) -> None:
     """Proves: OP-12"""
     checks = json.loads(qts("doctor", "--output", "json").stdout)
     assert all(check["ok"] for check in checks), [check for check in checks if not check["ok"]]
+
+
+def test_a_run_keeps_the_definitions_its_numbers_follow(home: Path) -> None:
+    """Proves: WS-7"""
+    demo = json.loads((home / "demo.json").read_text())
+    evidence = answer("run", "show", demo["results"][0]["run_id"])["evidence"]
+    assert isinstance(evidence, dict)
+    assert evidence["definitions"] == {name: definition.digest for name, definition in DEFINITIONS.items()}
+    assert set(evidence["definitions"]) == set(evidence["metrics"])
+
+
+def test_a_sheet_from_a_record_says_which_definition_made_its_numbers(home: Path) -> None:
+    demo = json.loads((home / "demo.json").read_text())
+    run = stored_run(Settings.from_environment(), demo["results"][0]["run_id"])
+    assert run.judged is not None
+    evidence = run.judged.evidence
+    assert all(metric.is_current for metric in sheet_of(evidence).values())
+    older = sheet_of(replace(evidence, definitions={**evidence.definitions, "sharpe": "older"}))
+    assert [name for name, metric in older.items() if not metric.is_current] == ["sharpe"]
+    assert not any(metric.is_current for metric in sheet_of(replace(evidence, definitions={})).values())

@@ -1,5 +1,6 @@
 """A world from its first policy to its verdicts, on the real store."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -317,6 +318,44 @@ def test_evidence_does_not_outlive_the_terms_it_was_made_under(store: WorldStore
     assert service.world_status("w", now=NOW).standings.seated == ()
     assert submit(service, under=second, seed=2).decision.effective_mode == "paper"
     assert service.decide("w", "cross", now=NOW).effective_mode == "paper"
+
+
+def test_evidence_does_not_outlive_the_definitions_it_was_measured_by(store: WorldStore) -> None:
+    """Proves: WS-3"""
+    then = {name: f"{name}, 1" for name in METRICS}
+    service = WorldService(store, metrics=METRICS, definitions=then)
+    service.create_world(policy(selection=SEATS), actor="ann", now=NOW)
+    told = submit(service, definitions=then)
+    assert told.decision.effective_mode == "paper"
+    for changed, mode in (("skew", "paper"), ("sharpe", "compute-only")):
+        later = WorldService(store, metrics=METRICS, definitions={**then, changed: f"{changed}, 2"})
+        assert later.decide("w", "cross", now=NOW).effective_mode == mode
+    assert "Sharpe ratio is undefined: measured by an older definition" in later.decide("w", "cross", now=NOW).reason
+    assert later.run(told.run.key.run_id) == told.run  # the record stays as it was
+
+
+@pytest.mark.parametrize("definitions", [{}, {"sharpe": "another"}])
+def test_evidence_measured_by_unknown_definitions_is_not_believed(
+    store: WorldStore, definitions: Mapping[str, str]
+) -> None:
+    service = WorldService(store, metrics=METRICS, definitions={name: f"{name}, 1" for name in METRICS})
+    service.create_world(policy(selection=SEATS), actor="ann", now=NOW)
+    told = submit(service, definitions=definitions)
+    assert told.run.status is RunStatus.REJECTED
+    assert {found.reason_code for found in told.verdict.violations} == {ReasonCode.METRIC_UNDEFINED}
+    assert told.run.judged is not None
+    assert told.run.judged.evidence.metrics["sharpe"] == 1.4  # what was handed in is what is kept
+
+
+def test_the_service_answers_for_its_record(service: WorldService, tmp_path: Path) -> None:
+    """Proves: WS-13"""
+    submit(service)
+    assert service.verify() == ()
+    with sqlite3.connect(tmp_path / "worlds.db") as connection:
+        connection.execute("DROP TRIGGER evidence_no_update")
+        connection.execute("UPDATE evidence SET document = replace(document, '1.4', '2.4')")
+    connection.close()
+    assert service.verify() == ("evidence: row 1 was changed after it was written",)
 
 
 def test_a_run_is_judged_by_the_policy_it_was_opened_under(service: WorldService) -> None:

@@ -21,7 +21,8 @@ def world_service(settings: Settings) -> WorldService:
     """The embedded world service on this home's database, created and migrated when it is first used."""
     from qts.adapters.stores.sql_engine import open_world_store
 
-    return WorldService(open_world_store(settings.database), metrics=METRICS)
+    definitions = {name: definition.digest for name, definition in DEFINITIONS.items()}
+    return WorldService(open_world_store(settings.database), metrics=METRICS, definitions=definitions)
 
 
 def read_policy(path: Path) -> WorldPolicy:

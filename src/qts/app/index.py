@@ -41,16 +41,19 @@ def write_index(runner: Runner, run_ids: Sequence[str], *, name: str, title: str
 
 
 def sheet_of(evidence: Evidence) -> MetricSheet:
-    """The metrics of a record as a sheet; names that are no longer defined are left out."""
+    """The metrics of a record as a sheet; names that are no longer defined are left out.
+
+    Each carries the definition that made it, '' when the record does not say.
+    """
     return MetricSheet(
         values_by_name={
             name: MetricValue(
                 name=name,
                 value=evidence.metrics[name],
                 undefined_because=evidence.undefined.get(name, ""),
-                definition=definition.digest,
+                definition=evidence.definitions.get(name, ""),
             )
-            for name, definition in DEFINITIONS.items()
+            for name in DEFINITIONS
             if name in evidence.metrics
         },
         trials=evidence.trial_count,

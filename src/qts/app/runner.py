@@ -257,6 +257,7 @@ def evidence_of(outcome: Outcome, links: dict[str, str]) -> Evidence:
         result_digest=result.digest,
         metrics={name: metric.value for name, metric in sheet.items()},
         undefined={name: metric.undefined_because for name, metric in sheet.items() if metric.value is None},
+        definitions={name: metric.definition for name, metric in sheet.items()},
         trial_count=sheet.trials,
         day_returns=DayReturns.from_bars(int(result.closed_at[0]), curve.day_returns),
         data_start=result.provenance.start,

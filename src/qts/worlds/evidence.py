@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from hashlib import sha256
 
@@ -123,6 +123,8 @@ class Evidence:
     them. undefined: why, by name. trial_count: the count its deflated Sharpe
     ratio was given, None when nobody counted. data_start, data_end: first open
     and last close of the bars it really had. links: name to address.
+    definitions: digest of the definition that made a metric, by name; a metric
+    that is not in it was made by an unknown one.
     """
 
     trial_key: str
@@ -136,6 +138,7 @@ class Evidence:
     waivers: tuple[Waiver, ...]
     synthetic: bool
     links: Mapping[str, str] = field(default_factory=dict)
+    definitions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         reasons = dict(self.undefined)
@@ -147,6 +150,20 @@ class Evidence:
                 reasons.setdefault(name, "it was not measured" if value is None else f"it came out as {value}")
         object.__setattr__(self, "metrics", finite)
         object.__setattr__(self, "undefined", reasons)
+
+    def under(self, definitions: Mapping[str, str]) -> "Evidence":
+        """The evidence as far as it was measured by these definitions; any other metric is undefined.
+
+        definitions: digest by name, of every metric there is today; empty checks nothing.
+        """
+        older = {name for name in self.metrics if self.definitions.get(name) != definitions.get(name)}
+        if not definitions or not older:
+            return self
+        return replace(
+            self,
+            metrics={name: None if name in older else value for name, value in self.metrics.items()},
+            undefined={**self.undefined, **dict.fromkeys(older, "measured by an older definition")},
+        )
 
     def facts(self) -> dict[str, object]:
         """Plain values for JSON, with the day returns by their first day and digest."""

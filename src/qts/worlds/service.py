@@ -97,11 +97,18 @@ class _Reached:
 
 
 class WorldService:
-    """metrics: every name policies may use."""
+    """metrics: every name policies may use. definitions: digest of each one's definition today; none checks nothing."""
 
-    def __init__(self, store: WorldStore, *, metrics: frozenset[str]) -> None:
+    def __init__(
+        self, store: WorldStore, *, metrics: frozenset[str], definitions: Mapping[str, str] | None = None
+    ) -> None:
         self._store = store
         self._metrics = metrics
+        self._definitions = definitions or {}
+
+    def verify(self) -> tuple[str, ...]:
+        """One sentence for every chain of the record that does not hold; empty when all is as it was written."""
+        return self._store.verify()
 
     # --- worlds and policies ------------------------------------------------------------------------------------------
 
@@ -261,7 +268,7 @@ class WorldService:
             policy=self.policy(run.key.world, run.policy_version),
             stage=run.stage,
             hypothesis=run.hypothesis,
-            evidence=evidence,
+            evidence=evidence.under(self._definitions),
             ledger_count=count_at_opening(self._store.trials(), run.hypothesis.family, run_id=run.key.run_id),
             metrics=self._metrics,
             now=now,
@@ -384,7 +391,14 @@ class WorldService:
     def _rules(self, policy: WorldPolicy, stage: Stage, now: Instant) -> Rules:
         before = self._store.latest_decision(policy.world, stage)
         seated = () if before is None else before.seated
-        return Rules(policy=policy, stage=stage, seated=seated, metrics=self._metrics, now=now)
+        return Rules(
+            policy=policy,
+            stage=stage,
+            seated=seated,
+            metrics=self._metrics,
+            definitions=self._definitions,
+            now=now,
+        )
 
     def _versions(self, world: str) -> tuple[PolicyVersion, ...]:
         found = self._store.policies(world)

@@ -1,11 +1,12 @@
 """Where everybody stands: the latest judged run of every strategy, ranked under one policy, at one instant.
 
-A run judged under other rules than today's is judged again on its frozen
-evidence, so that all compete under the same demands. Pure: the service brings
+A run judged under other rules than today's, or measured by other definitions,
+is judged again on what still holds of its frozen evidence, so that all compete
+under the same demands. Pure: the service brings
 the runs, this file says what follows.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,12 +70,17 @@ def _mean_seated(placings: Sequence[Placing]) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What standings are made under. seated: who held a seat before. metrics: names an expression may use."""
+    """What standings are made under.
+
+    seated: who held a seat before. metrics: names an expression may use.
+    definitions: digest of each metric's definition today; empty checks nothing.
+    """
 
     policy: WorldPolicy
     stage: Stage
     seated: Collection[str]
     metrics: frozenset[str]
+    definitions: Mapping[str, str]
     now: Instant
 
     @cached_property
@@ -86,15 +92,17 @@ class Rules:
             policy=self.policy,
             stage=run.stage,
             hypothesis=run.hypothesis,
-            evidence=judged.evidence,
+            evidence=judged.evidence.under(self.definitions),
             ledger_count=judged.evidence.trial_count or 0,
             metrics=self.metrics,
             now=self.now,
         )
 
     def verdict(self, run: EvaluationRun, judged: Judged) -> Verdict:
-        """The stored verdict when it was reached under these rules, else a new one on the same evidence."""
-        return judged.verdict if run.ruleset_hash == self.ruleset_hash else judge_case(self.case(run, judged))
+        """The stored verdict when it was reached under these rules and definitions, else a new one."""
+        case = self.case(run, judged)
+        holds = run.ruleset_hash == self.ruleset_hash and case.evidence is judged.evidence
+        return judged.verdict if holds else judge_case(case)
 
 
 def stand(
