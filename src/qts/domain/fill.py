@@ -30,6 +30,8 @@ class Fill:
     reference_price: what it would have been without slippage; quantity x
     |price - reference_price| is the slippage cost. fee: quote, positive is paid.
     realized_pnl: quote, before fees; what this fill took out of the position.
+    occurred_at: the open of the bar it happened in, ms UTC; for a price touched
+    inside the bar too, since a bar does not tell the instant of a touch.
     """
 
     fill_id: str
@@ -69,7 +71,7 @@ class Trade:
     gross_pnl); funding positive is paid;
     net_pnl = gross_pnl - fees - funding.
     exited_at, exit_price, exit_cause: None while the position is open; its
-    gross_pnl is then marked at the last close.
+    gross_pnl is then marked at the last mark price.
     """
 
     trade_id: str

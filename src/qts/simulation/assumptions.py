@@ -28,7 +28,7 @@ def sentences(frictions: Frictions, waivers: tuple[Waiver, ...], rows_filled: in
         "a mark price at the liquidation price takes the position there; its margin is the most it can lose",
         f"a liquidation costs {_percent(frictions.liquidation_fee_rate)} of notional",
         "a stop nearer than the liquidation price fills before it",
-        "positions open at the end are marked at the last close, not closed",
+        "positions open at the end are marked at the last mark price, not closed",
     ]
     return (*waived, *always)
 

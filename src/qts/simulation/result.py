@@ -99,11 +99,12 @@ class RunResult:
     """One backtest.
 
     opened_at: int64, shape (n,), open instant of each bar, ms UTC; the data's own column.
-    equity: float64, shape (n,), quote; wallet plus open position marked at each
-    bar's close, after all costs so far. close: float64, shape (n,), the bar closes.
+    equity: float64, shape (n,), quote; wallet plus open position at the mark price
+    of each bar's close, after all costs so far. close: float64, shape (n,), the bar closes.
     size_changes: (row, signed base units held at its close and from then on), rows increasing, the first one 0.
     wallet: realised money at the end, exact; final equity = wallet + unrealised.
-    halted: why the run stopped trading early (liquidated, broke), else None.
+    halted: a sentence when nothing is left at the end (final equity 0 or below), else None; the run
+    itself always goes on to the last bar, while the gate refuses whatever would open.
     assumptions: every assumption the run made, one sentence each.
     orders: every order that was allowed, in the order it was sent.
     protections: every change of a protective pair by protect(), in order; the pair an order brings is in the order.
