@@ -55,10 +55,11 @@ _AFTER_EXAMPLE = """\
 **Absence means no.** A key left out takes its restrictive value. No preset allows live trading, and none makes a
 promotion automatic: a world's own file has to say so.
 
-**A policy never changes.** An edit is the next `version`. A run is judged by the version it was opened under and stays
-as it was judged; the ranking follows the newest version, which judges older evidence again. What was measured by a
-definition of a metric that has changed since counts as undefined there. Before a version is added, its impact on every
-strategy's latest run can be shown.
+**A policy never changes.** An edit is the next `version`, and `qts world update NAME --policy FILE` adds it. First it
+shows what the new version says to the latest judged run of every strategy; with `--preview` it stops there. A run is
+judged by the version it was opened under and stays as it was judged; the ranking follows the newest version, which
+judges older evidence again. What was measured by a definition of a metric that has changed since counts as undefined
+there.
 
 **Durations** are a whole number and one of s, m, h, d, w: `4h`, `180d`. **Dates** are ISO, midnight UTC when there is
 no time. **Fractions** are fractions: `0.25` is 25 %. A drawdown, a VaR and an expected shortfall are positive.

@@ -237,3 +237,39 @@ def test_a_sheet_from_a_record_says_which_definition_made_its_numbers(home: Path
     older = sheet_of(replace(evidence, definitions={**evidence.definitions, "sharpe": "older"}))
     assert [name for name, metric in older.items() if not metric.is_current] == ["sharpe"]
     assert not any(metric.is_current for metric in sheet_of(replace(evidence, definitions={})).values())
+
+
+def test_a_policy_is_previewed_and_then_added(home: Path) -> None:
+    """Proves: WS-1"""
+    document = answer("world", "status", "demo")["policy"]
+    assert isinstance(document, dict)
+    spec = home / "mine.json"
+
+    def write(version: int, gates: list[str]) -> str:
+        selection = {**document["selection"], "gates": gates}
+        spec.write_text(json.dumps({**document, "world": "mine", "version": version, "selection": selection}))
+        return str(spec)
+
+    answer("world", "create", "mine", "--policy", write(1, []))
+    assert "no run was judged" in qts("world", "update", "mine", "--policy", write(2, []), "--preview").output
+    run_id = answer("submit", "DonchianBreakout", "--world", "mine")["run_id"]
+    words = ("world", "update", "mine", "--policy", write(2, ["sharpe > 99"]))
+    seen = answer(*words, "--preview")
+    (impact,) = seen.pop("impacts")  # type: ignore[misc]
+    assert impact.pop("sentence").startswith("rejected: sharpe > 99 does not hold")
+    assert impact.pop("before") in {"pass", "warn"}
+    strategy = {"strategy": "DonchianBreakout", "run_id": run_id, "stage": "backtest"}
+    assert impact == {**strategy, "after": "fail", "flips": True}
+    assert (seen["world"], seen["version"], seen["added"]) == ("mine", 2, False)
+    assert answer("world", "status", "mine")["policy_version"] == 1
+    told = qts(*words)
+    assert told.exit_code == 0, told.output
+    assert "DonchianBreakout" in told.output
+    assert "world mine is at policy version 2" in told.output
+    status = answer("world", "status", "mine")
+    assert status["policy_version"] == 2
+    assert [row["seated"] for row in status["standings"]] == [False]  # type: ignore[attr-defined]
+    for wrong in (words, ("world", "update", "demo", "--policy", str(spec))):
+        refused = qts(*wrong)
+        assert refused.exit_code != 0
+        assert "is at policy version 2" in refused.output or "not 'demo'" in refused.output

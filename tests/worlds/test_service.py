@@ -299,6 +299,20 @@ def test_a_new_policy_shows_its_impact_before_it_holds_and_then_reranks(service:
     assert stored.judged.verdict.status is RuleStatus.PASS  # what was judged stays as it was judged
 
 
+def test_a_preview_compares_with_today_and_refuses_what_cannot_follow(service: WorldService) -> None:
+    """Proves: WS-1"""
+    submit(service, "a", metrics={"sharpe": 1.1})
+    for version in (2, 3):
+        stricter = policy(version=version, selection={**SEATS, "gates": ["sharpe > 1.3"]})
+        (impact,) = service.preview_policy(stricter, now=NOW)
+        assert impact.flips == (version == 2)  # version 3 says what version 2 says by now
+        service.add_policy_version(stricter, actor="ann", now=NOW)
+    with pytest.raises(PolicyError, match="is at policy version 3"):
+        service.preview_policy(policy(version=3), now=NOW)
+    with pytest.raises(PolicyError, match="simulated is fixed"):
+        service.preview_policy(policy(version=4, simulated=True), now=NOW)
+
+
 def test_evidence_does_not_outlive_the_terms_it_was_made_under(store: WorldStore) -> None:
     """Proves: WS-1, WS-3"""
     service = WorldService(store, metrics=METRICS)

@@ -8,6 +8,7 @@ from qts.cli.output import Output, OutputOption, page, print_json
 from qts.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from qts.app.commands import NextPolicy
     from qts.worlds.service import WorldStatus
 
 app = typer.Typer(help="Worlds: the policies that judge strategies.", no_args_is_help=True)
@@ -56,6 +57,33 @@ def create(  # noqa: PLR0917 - options of a command
     )
 
 
+@app.command("update")
+def update(
+    name: NameArgument,
+    policy: Annotated[str, typer.Option("--policy", "-p", help="The next policy, YAML or JSON.")],
+    preview: Annotated[bool, typer.Option("--preview", help="Show what it would do and add nothing.")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Add a world's next policy version, after showing what it says to every strategy's latest run."""
+    from qts.app.commands import add_policy, next_policy
+    from qts.app.settings import Settings
+
+    settings = Settings.from_environment()
+    following = next_policy(settings, name, policy)
+    if output is Output.TABLE:
+        _print_impact(following)
+    if not preview:
+        add_policy(settings, following.policy)
+    if output is Output.JSON:
+        print_json({**following.facts(), "added": not preview})
+        return
+    version = following.policy.version
+    if preview:
+        page().print(f"version {version} was not added; without --preview it is", soft_wrap=True)
+    else:
+        page().print(f"world {name} is at policy version {version}; next: qts world status {name}", soft_wrap=True)
+
+
 @app.command("status")
 def status(name: NameArgument, output: OutputOption = Output.TABLE) -> None:
     """Show a world's policy, standings and decisions."""
@@ -88,6 +116,21 @@ def list_worlds(output: OutputOption = Output.TABLE) -> None:
         page().print(f"{world.name}  created {format_instant(world.created_at)} by {world.created_by}")
     if not found:
         page().print("no worlds yet; next: qts world create NAME --preset moderate")
+
+
+def _print_impact(following: "NextPolicy") -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not following.impacts:
+        page().print("no run was judged in this world yet")
+        return
+    table = Table("strategy", "stage", "now", f"version {following.policy.version}", "why", box=None)
+    for impact in following.impacts:
+        then = f"[bold]{impact.after.status}[/]" if impact.flips else str(impact.after.status)
+        strategy, why = escape(impact.run.key.strategy), escape(impact.after.sentence)
+        table.add_row(strategy, impact.run.stage.value, impact.before.status.value, then, why)
+    page().print(table)
 
 
 def _print_status(found: "WorldStatus") -> None:

@@ -76,7 +76,7 @@ class WorldStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """What a new policy would do to one stored run."""
+    """What a new policy would do to one stored run. before: what today's policy says to it."""
 
     run: EvaluationRun
     before: Verdict
@@ -126,7 +126,7 @@ class WorldService:
         if any(world.name == policy.world for world in self._store.worlds()):
             raise PolicyError(
                 f"there is already a world {policy.world!r}",
-                next_step="choose another name, or add the policy to it as its next version",
+                next_step=f"choose another name, or add a version: qts world update {policy.world} --policy FILE",
             )
         world = World(name=policy.world, simulated=policy.simulated, created_at=now, created_by=actor)
         note = self._policy_note("create_world", policy, actor, now)
@@ -135,6 +135,13 @@ class WorldService:
 
     def add_policy_version(self, policy: WorldPolicy, *, actor: str, now: Instant) -> PolicyVersion:
         """The world's next policy. Earlier runs stay as they were judged; standings follow the new one."""
+        self._refuse_as_next(policy)
+        version = self._version(policy, actor, now)
+        self._store.commit([version, self._policy_note("add_policy_version", policy, actor, now)])
+        return version
+
+    def _refuse_as_next(self, policy: WorldPolicy) -> WorldPolicy:
+        """The world's newest policy. Raises PolicyError when ``policy`` cannot come after it."""
         current = self.policy(policy.world)
         if policy.version != current.version + 1:
             raise PolicyError(
@@ -146,9 +153,7 @@ class WorldService:
                 f"simulated is fixed when a world is made: {policy.world!r} has {str(current.simulated).lower()}",
                 next_step="make another world",
             )
-        version = self._version(policy, actor, now)
-        self._store.commit([version, self._policy_note("add_policy_version", policy, actor, now)])
-        return version
+        return current
 
     def policy(self, world: str, version: int | None = None) -> WorldPolicy:
         """A world's policy, the newest unless a version is named. Raises PolicyError when there is none."""
@@ -161,14 +166,18 @@ class WorldService:
         raise PolicyError(f"world {world!r} has no policy version {version}; its newest is {found[-1].version}")
 
     def preview_policy(self, policy: WorldPolicy, *, now: Instant) -> tuple[Impact, ...]:
-        """What a policy would say to every strategy's latest judged run, before it is added."""
+        """What the next policy would say to every strategy's latest judged run, before it is added.
+
+        Raises PolicyError when it cannot be added.
+        """
+        current = self._refuse_as_next(policy)
         impacts = []
         for stage in Stage:
-            rules = self._rules(policy, stage, now)
+            today, then = self._rules(current, stage, now), self._rules(policy, stage, now)
             for run in self._store.latest_judged(policy.world, stage):
                 if run.judged is not None:
-                    after = judge_case(rules.case(run, run.judged))
-                    impacts.append(Impact(run=run, before=run.judged.verdict, after=after))
+                    before, after = today.verdict(run, run.judged), judge_case(then.case(run, run.judged))
+                    impacts.append(Impact(run=run, before=before, after=after))
         return tuple(impacts)
 
     def world_status(self, world: str, *, now: Instant, stage: Stage = Stage.BACKTEST) -> WorldStatus:
