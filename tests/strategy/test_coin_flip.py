@@ -14,7 +14,7 @@ SEEDS = 60
 
 
 def test_without_costs_the_mean_toss_is_worth_nothing() -> None:
-    """Sixty coins, each toss held for sixty bars of a trending market: the mean is within noise of zero. Proves: BX-5"""
+    """Sixty coins, each toss held for sixty bars of a trending market: the mean is zero within noise. Proves: BX-5"""
     market = synthetic_market(seed=8, start=parse_instant("2021-01-01"), bars=3000)
     free = Frictions(
         fee_rate_maker=Decimal(0), fee_rate_taker=Decimal(0), slippage=FixedSlippage(Decimal(0)), leverage=1
