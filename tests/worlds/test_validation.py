@@ -1,5 +1,6 @@
 """The judgement of one run: every rule, met and missed, and what it says."""
 
+import json
 import math
 from collections.abc import Mapping
 
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from qts.domain.instant import DAY_MS
 from qts.domain.waiver import Waiver
+from qts.worlds.chain import document
 from qts.worlds.evaluation_run import Stage
+from qts.worlds.evidence import Hypothesis
 from qts.worlds.policy_block import Owner, Severity
 from qts.worlds.validation import Case, is_current, judge_case
 from qts.worlds.verdict import ReasonCode, RuleResult, RuleStatus, RuleStep, Verdict
@@ -353,6 +356,14 @@ def test_the_policys_own_terms_are_met_however_they_are_written() -> None:
 @pytest.mark.parametrize("terms", [{}, {"capital": "10000"}, {**terms_of(policy()), "bonus": "1"}])
 def test_terms_that_are_not_told_or_not_the_worlds_are_not_met(terms: Mapping[str, object]) -> None:
     assert answer(case(hypothesis=hypothesis(terms=terms)), "terms").reason_code is ReasonCode.TERMS_MISMATCH
+
+
+def test_a_record_from_before_terms_were_kept_is_read_and_not_believed() -> None:
+    stored = json.loads(document(hypothesis().facts()))
+    assert Hypothesis.from_facts(stored) == hypothesis()
+    del stored["terms"]
+    older = Hypothesis.from_facts(stored)
+    assert "capital was not told, the world has 10000" in answer(case(hypothesis=older), "terms").sentence
 
 
 def test_a_fee_that_pays_the_run_is_refused() -> None:

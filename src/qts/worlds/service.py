@@ -18,19 +18,16 @@ from qts.worlds.ledger import TrialEntry, closing, count_at_opening, count_trial
 from qts.worlds.policy import WorldPolicy, ruleset_hash
 from qts.worlds.policy_parsing import parse_policy
 from qts.worlds.ports import (
-    AuditNote,
-    Change,
     DecisionMade,
     Overtaken,
     PolicyVersion,
-    RunMoved,
-    RunOpened,
     World,
     WorldHead,
     WorldStore,
 )
 from qts.worlds.run_lifecycle import RunAction
 from qts.worlds.standings import Rules, Standings, StrategyStanding, decide, stand
+from qts.worlds.steps import policy_added, run_judged, run_moved, run_opened
 from qts.worlds.validation import Case, judge_case
 from qts.worlds.verdict import RuleResult, RuleStatus, Verdict
 
@@ -129,15 +126,14 @@ class WorldService:
                 next_step=f"choose another name, or add a version: qts world update {policy.world} --policy FILE",
             )
         world = World(name=policy.world, simulated=policy.simulated, created_at=now, created_by=actor)
-        note = self._policy_note("create_world", policy, actor, now)
-        self._store.commit([world, self._version(policy, actor, now), note])
+        self._store.commit([world, *policy_added("create_world", policy, actor=actor, at=now)])
         return world
 
     def add_policy_version(self, policy: WorldPolicy, *, actor: str, now: Instant) -> PolicyVersion:
         """The world's next policy. Earlier runs stay as they were judged; standings follow the new one."""
         self._refuse_as_next(policy)
-        version = self._version(policy, actor, now)
-        self._store.commit([version, self._policy_note("add_policy_version", policy, actor, now)])
+        version, note = policy_added("add_policy_version", policy, actor=actor, at=now)
+        self._store.commit([version, note])
         return version
 
     def _refuse_as_next(self, policy: WorldPolicy) -> WorldPolicy:
@@ -216,32 +212,14 @@ class WorldService:
             opened_at=now,
             opened_by=actor,
         )
-        held_to = {"gates": list(policy.selection.gates), "score": policy.selection.score, "ruleset_hash": rules}
-        trial = opening(hypothesis, world=world, run_id=run.key.run_id, held_to=held_to, at=now)
-        note = AuditNote(
-            world=world,
-            actor=actor,
-            action="open_run",
-            request={"strategy": hypothesis.strategy, "trial_key": hypothesis.trial_key, "stage": stage},
-            result=run.key.run_id,
-            at=now,
-        )
-        self._store.commit([RunOpened(run=run), trial, note])
+        self._store.commit(run_opened(run, policy))
         return run
 
     def move_run(self, run_id: str, action: RunAction, *, reason: str, actor: str, now: Instant) -> EvaluationRun:
         """The run one step on. Raises PolicyError when its state does not allow it; ``judge`` is a step of its own."""
         run = self.run(run_id)
         moved = run.moved(action, at=now, actor=actor, reason=reason)
-        note = AuditNote(
-            world=run.key.world,
-            actor=actor,
-            action="move_run",
-            request={"run_id": run_id, "action": action, "reason": reason},
-            result=moved.status,
-            at=now,
-        )
-        self._store.commit([RunMoved(key=run.key, move=moved.moves[-1]), note])
+        self._store.commit(run_moved(moved))
         return moved
 
     def run(self, run_id: str) -> EvaluationRun:
@@ -337,46 +315,24 @@ class WorldService:
         standings, rules = reached.standings, reached.rules
         strategy, judged = run.key.strategy, done.judged
         assert judged is not None, "a run is recorded once it is judged"
-        verdict, evidence = judged.verdict, judged.evidence
         row = standings.of(strategy)
-        decision = decide(row, strategy, rules)
         placing = None if row is None else row.placing
         made = DecisionMade(
-            envelope=decision,
+            envelope=decide(row, strategy, rules),
             stage=run.stage,
             seated=standings.seated,
             rank=None if placing is None else placing.rank,
-            score=verdict.score,
+            score=judged.verdict.score,
             weight=0.0 if placing is None else placing.weight,
             made_at=rules.now,
         )
-        note = AuditNote(
-            world=run.key.world,
-            actor=actor,
-            action="judge",
-            request={"run_id": run.key.run_id, "result_digest": evidence.result_digest},
-            result=verdict.status,
-            at=rules.now,
-        )
-        changes: list[Change] = [
-            RunMoved(key=run.key, move=move, judged=judged if move.action is RunAction.JUDGE else None)
-            for move in done.moves[len(run.moves) :]
-        ]
-        closed = closing(
-            run.hypothesis,
-            world=run.key.world,
-            run_id=run.key.run_id,
-            result_digest=evidence.result_digest,
-            sharpe=evidence.metrics.get("sharpe"),
-            at=rules.now,
-        )
-        self._store.commit([*changes, closed, made, note], expecting=reached.head)
+        self._store.commit(run_judged(run, done, made, actor=actor), expecting=reached.head)
         return Judgement(
             run=done,
-            verdict=verdict,
-            decision=decision,
+            verdict=judged.verdict,
+            decision=made.envelope,
             rank=made.rank,
-            score=verdict.score,
+            score=made.score,
             weight=made.weight,
             contribution=standings.contribution(strategy),
             place_reason=_place_reason(row),
@@ -422,22 +378,6 @@ class WorldService:
     def _parsed(self, version: PolicyVersion) -> WorldPolicy:
         source = f"world {version.world}, policy version {version.version}"
         return parse_policy(version.document, source=source, metrics=self._metrics)
-
-    def _version(self, policy: WorldPolicy, actor: str, now: Instant) -> PolicyVersion:
-        return PolicyVersion(
-            world=policy.world,
-            version=policy.version,
-            ruleset_hash=ruleset_hash(policy),
-            document=policy.facts(),
-            created_at=now,
-            created_by=actor,
-        )
-
-    def _policy_note(self, action: str, policy: WorldPolicy, actor: str, now: Instant) -> AuditNote:
-        request = {"version": policy.version, "extends": policy.extends}
-        return AuditNote(
-            world=policy.world, actor=actor, action=action, request=request, result=ruleset_hash(policy), at=now
-        )
 
 
 def _place_reason(row: StrategyStanding | None) -> str:
