@@ -245,6 +245,11 @@ BODIES = {
         "failed the leak check",
         "SYNUSDT",
     ),
+    "exits": (
+        "    def on_bar(self, view):\n        raise SystemExit(0)\n",
+        "raised SystemExit",
+        "mine.py:6",
+    ),
     "wrong type": ("    def on_bar(self, view):\n        return 'buy'\n", "on_bar returned str 'buy'", "bar"),
     "wrong symbol": (
         "    symbols = ('BTCUSDT',)\n    def on_bar(self, view):\n        return None\n",

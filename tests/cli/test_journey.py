@@ -127,6 +127,24 @@ def test_a_lost_report_is_made_again(home: Path) -> None:
     assert Path(str(answer("report", run_id)["report"])).read_text() == before
 
 
+def test_a_page_is_drawn_from_the_record_alone(home: Path) -> None:
+    """Without the record there is no page, and another run's record is refused. Proves: WS-7"""
+    demo = json.loads((home / "demo.json").read_text())
+    run_id, other = demo["results"][1]["run_id"], demo["results"][2]["run_id"]
+    record, page = home / "runs" / f"{run_id}.json.gz", home / "reports" / f"{run_id}.html"
+    kept, drawn = record.read_bytes(), page.read_bytes()
+    page.unlink()
+    record.write_bytes((home / "runs" / f"{other}.json.gz").read_bytes())
+    refused = qts("report", run_id)
+    assert refused.exit_code == 7
+    assert "is of another run" in refused.output
+    record.unlink()
+    assert qts("report", run_id).exit_code == 7
+    record.write_bytes(kept)
+    assert qts("report", run_id).exit_code == 0
+    assert page.read_bytes() == drawn
+
+
 def test_trials_are_counted_by_distinct_trial(home: Path) -> None:
     """Proves: BX-3"""
     spec = home / "counted.py"

@@ -24,6 +24,7 @@ def past(result: RunResult, dataset: Dataset, cut: int) -> list[object]:
         [fill for fill in result.fills if fill.occurred_at < known],
         [payment for payment in result.funding_payments if payment.occurred_at < known],
         [refusal for refusal in result.refusals if refusal.occurred_at < known],
+        [change for change in result.protections if change.occurred_at <= known],
         result.equity[: cut + 1].tobytes(),
         result.position[: cut + 1].tobytes(),
     ]

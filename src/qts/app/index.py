@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from qts.app.evidence import sheet_of
 from qts.app.runner import Runner
 from qts.domain.instant import format_date, format_duration
-from qts.research.metrics import DEFINITIONS, MetricSheet, MetricValue
 from qts.worlds.evaluation_run import EvaluationRun
-from qts.worlds.evidence import Evidence
 
 
 def write_index(runner: Runner, run_ids: Sequence[str], *, name: str, title: str, note: str) -> Path:
@@ -38,27 +37,6 @@ def write_index(runner: Runner, run_ids: Sequence[str], *, name: str, title: str
         )
     page = render_index_page(title, rows, synthetic=synthetic, note=note)
     return write_page(runner.settings.reports / f"index-{name}.html", page)
-
-
-def sheet_of(evidence: Evidence) -> MetricSheet:
-    """The metrics of a record as a sheet; names that are no longer defined are left out.
-
-    Each carries the definition that made it, '' when the record does not say.
-    """
-    return MetricSheet(
-        values_by_name={
-            name: MetricValue(
-                name=name,
-                value=evidence.metrics[name],
-                undefined_because=evidence.undefined.get(name, ""),
-                definition=evidence.definitions.get(name, ""),
-            )
-            for name in DEFINITIONS
-            if name in evidence.metrics
-        },
-        trials=evidence.trial_count,
-        variance_of_trials=None,
-    )
 
 
 def _facts(run: EvaluationRun) -> str:

@@ -10,29 +10,27 @@ is found as it was left and is ended, never half written.
 
 import getpass
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from qts.adapters import clock
+from qts.adapters.stores.run_files import read_run, write_run
 from qts.app import assembly
+from qts.app.evidence import evidence_of, sheet_of
 from qts.app.settings import Settings
 from qts.app.submit_result import SubmitResult, Violation
 from qts.app.trial import Outcome, Trial, Tried, carry_out, prepare, strategy_from, tried_so_far
-from qts.domain.errors import CheckFailed, DataError, QtsError, UsageError
+from qts.domain.errors import DataError, QtsError, StorageError, UsageError
 from qts.domain.instant import HOUR_MS
 from qts.market.dataset import Dataset
-from qts.research.metrics import definitions_digest
-from qts.research.returns import MarkedEquity
 from qts.simulation.backtest import Terms
-from qts.simulation.result import RunResult
 from qts.strategy.strategy import Strategy
 from qts.worlds.decision import resolve
-from qts.worlds.evaluation_run import EvaluationRun, RunKey
-from qts.worlds.evidence import DayReturns, Evidence, Hypothesis
+from qts.worlds.evaluation_run import EvaluationRun, Judged, RunKey
+from qts.worlds.evidence import Hypothesis
 from qts.worlds.policy import WorldPolicy
 from qts.worlds.run_lifecycle import RunAction
 from qts.worlds.service import Judgement, WorldService
-from qts.worlds.verdict import Verdict
 
 STALE_AFTER_MS = 6 * HOUR_MS
 """An unfinished run that nobody moved for so long was left by a process that died."""
@@ -111,30 +109,16 @@ class Runner:
         assert run.judged is not None
         return Verified(run.key.run_id, run.judged.evidence.result_digest, outcome.result.digest)
 
-    def report(
-        self,
-        run_id: str,
-        strategy: str | type[Strategy] | Strategy | None = None,
-        *,
-        progress: Callable[[str], None] = _silent,
-    ) -> Path:
-        """The path of a run's page. A lost page is made again, if the run still comes out the same."""
+    def report(self, run_id: str, *, progress: Callable[[str], None] = _silent) -> Path:
+        """The path of a run's page; a page that was lost is drawn again from the run's record."""
         run = self.worlds.run(run_id)
         path = self.page_path(run.key.run_id)
         if path.exists():
             return path
-        progress("the page was lost, making it again")
-        from qts.app.index import sheet_of
-
-        run, outcome = self._again(run_id, strategy, progress)
-        assert run.judged is not None
-        if outcome.result.digest != run.judged.evidence.result_digest:
-            raise CheckFailed(
-                f"run {run.key.run_id} does not come out as recorded, so its page is not made again",
-                next_step=f"qts run verify {run.key.run_id}",
-            )
-        recorded = replace(outcome, sheet=sheet_of(run.judged.evidence))
-        return self._write_page(recorded, run.key, run.judged.verdict)
+        if run.judged is None:
+            raise UsageError(f"run {run_id} was never judged, it has no page", next_step=f"qts run show {run_id}")
+        progress("the page was lost, drawing it again from the record")
+        return self._write_page(run.key, run.judged)
 
     def _again(
         self, run_id: str, strategy: str | type[Strategy] | Strategy | None, progress: Callable[[str], None]
@@ -174,11 +158,14 @@ class Runner:
         self._move(run, RunAction.START, "backtest started")
         outcome = carry_out(trial, tried_so_far(self.worlds, trial.family), progress=progress)
         self._move(run, RunAction.MEASURE, "backtest finished")
+        progress("keeping the record")
+        write_run(self.record_path(run.key.run_id), outcome.result)
         progress("judging")
         evidence = evidence_of(outcome, _links(run.key.run_id))
         judgement = self.worlds.judge(run.key.run_id, evidence, actor=self.actor, now=clock.now())
         progress("writing the report")
-        self._write_page(outcome, judgement.run.key, judgement.verdict)
+        assert judgement.run.judged is not None
+        self._write_page(run.key, judgement.run.judged)
         return outcome, judgement
 
     def _move(self, run: EvaluationRun, action: RunAction, reason: str) -> None:
@@ -189,18 +176,29 @@ class Runner:
         if self.worlds.run(run.key.run_id).status.is_unfinished:
             self._move(run, action, reason)
 
-    def _write_page(self, outcome: Outcome, key: RunKey, verdict: Verdict) -> Path:
+    def _write_page(self, key: RunKey, judged: Judged) -> Path:
+        """Draws the page from the record and from nothing else."""
         from qts.adapters.reports.page_verdict import RunPageVerdict
         from qts.adapters.reports.run_page import render_run_page, write_run_page
 
-        text = render_run_page(
-            outcome.result, outcome.sheet, verdict=RunPageVerdict.of(verdict, world=key.world), run_id=key.run_id
-        )
+        result = read_run(self.record_path(key.run_id))
+        if result.digest != judged.evidence.result_digest:
+            raise StorageError(
+                f"the record of run {key.run_id} is of another run",
+                place=str(self.record_path(key.run_id)),
+                next_step="restore it from a backup, or submit the strategy again",
+            )
+        verdict = RunPageVerdict.of(judged.verdict, world=key.world)
+        text = render_run_page(result, sheet_of(judged.evidence), verdict=verdict, run_id=key.run_id)
         return write_run_page(self.page_path(key.run_id), text)
 
     def page_path(self, run_id: str) -> Path:
         """Where the HTML page of a run lies."""
         return self.settings.reports / f"{run_id}.html"
+
+    def record_path(self, run_id: str) -> Path:
+        """Where everything a run did is kept."""
+        return self.settings.records / f"{run_id}.json.gz"
 
     def _told(self, judgement: Judgement, outcome: Outcome, mode: str | None) -> SubmitResult:
         run, decision = judgement.run, judgement.decision
@@ -224,7 +222,7 @@ class Runner:
             warnings=tuple(
                 result.sentence for result in judgement.verdict.missed if result not in judgement.verdict.violations
             ),
-            precheck=_precheck(outcome.result),
+            precheck=_precheck(outcome),
             metrics={} if evidence is None else dict(evidence.metrics),
             undefined={} if evidence is None else dict(evidence.undefined),
             trial_count=0 if evidence is None or evidence.trial_count is None else evidence.trial_count,
@@ -248,34 +246,15 @@ def terms_of(policy: WorldPolicy) -> Terms:
     )
 
 
-def evidence_of(outcome: Outcome, links: dict[str, str]) -> Evidence:
-    """What a run brings before its world; the trial count is the one its deflated Sharpe ratio was given."""
-    result, sheet = outcome.result, outcome.sheet
-    curve = MarkedEquity.over(result, result.equity)
-    return Evidence(
-        trial_key=result.provenance.trial_key,
-        result_digest=result.digest,
-        metrics={name: metric.value for name, metric in sheet.items()},
-        undefined={name: metric.undefined_because for name, metric in sheet.items() if metric.value is None},
-        definitions={name: metric.definition for name, metric in sheet.items()},
-        trial_count=sheet.trials,
-        day_returns=DayReturns.from_bars(int(result.closed_at[0]), curve.day_returns),
-        data_start=result.provenance.start,
-        data_end=result.provenance.end,
-        waivers=result.provenance.waivers,
-        synthetic=result.provenance.synthetic,
-        links=links,
-    )
-
-
 def _links(run_id: str) -> dict[str, str]:
-    """report: the page, relative to QTS_HOME. definitions: which definitions of the metrics the numbers follow."""
-    return {"report": f"reports/{run_id}.html", "definitions": definitions_digest()}
+    """report, record: the page and what it is drawn from, relative to QTS_HOME."""
+    return {"report": f"reports/{run_id}.html", "record": f"runs/{run_id}.json.gz"}
 
 
-def _precheck(result: RunResult) -> tuple[str, ...]:
+def _precheck(outcome: Outcome) -> tuple[str, ...]:
     """What this machine noticed by itself; advice, never a verdict."""
-    notes = ["no leak: every decision is the same when later bars are hidden"]
+    result = outcome.result
+    notes = [outcome.leak_check.sentence]
     if not result.trades:
         notes.append("it never traded")
     liquidations = sum(fill.cause.value == "liquidation" for fill in result.fills)

@@ -31,6 +31,11 @@ class Settings:
         return self.home / "reports"
 
     @property
+    def records(self) -> Path:
+        """Everything each run did, one file a run."""
+        return self.home / "runs"
+
+    @property
     def database(self) -> Path:
         """Worlds, runs, decisions, the trial ledger."""
         return self.home / "worlds.sqlite"

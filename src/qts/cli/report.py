@@ -1,4 +1,4 @@
-"""``qts report``: where a run's page is, made again from the record if it was lost."""
+"""``qts report``: where a run's page is, drawn again from the record if it was lost."""
 
 from typing import Annotated
 
@@ -9,17 +9,14 @@ from qts.cli.output import Output, OutputOption, page, print_json, steps
 
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run id or qts:// address.")],
-    strategy: Annotated[
-        str | None, typer.Option("--strategy", help="To make a lost page again: the file the run was made from.")
-    ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Print the path of a run's HTML report. A lost report is made again from the record."""
+    """Print the path of a run's HTML report. A lost report is drawn again from the record."""
     from qts.app.runner import Runner
 
     runner = Runner()
     with steps(output) as progress:
-        path = runner.report(run, strategy, progress=progress)
+        path = runner.report(run, progress=progress)
     if output is Output.JSON:
         print_json({"report": str(path)})
     else:

@@ -1,0 +1,160 @@
+"""A run's whole record as one file: every order, fill, payment, refusal, trade and the equity curve.
+
+The file is what a report is drawn from and what a number can be traced to. It
+is read back as the same ``RunResult``, and only if it still has the digest it
+was written under; a file that was changed, cut or mixed up is refused. Values
+are stored exactly: decimals as text, floats by their bytes.
+"""
+
+import base64
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from qts.adapters.stores.atomic import write_durably
+from qts.domain.errors import StorageError
+from qts.domain.fill import Fill, FundingPayment, Trade
+from qts.domain.order import Order
+from qts.domain.waiver import Waiver
+from qts.simulation.result import CostSplit, ProtectionChange, Provenance, Refusal, RunResult
+
+FORMAT = 1
+_EVENTS: Mapping[str, type] = {
+    "fills": Fill,
+    "funding_payments": FundingPayment,
+    "trades": Trade,
+    "refusals": Refusal,
+    "orders": Order,
+    "protections": ProtectionChange,
+}
+_COLUMNS: Mapping[str, str] = {"opened_at": "<i8", "close": "<f8", "equity": "<f8"}
+
+
+def write_run(path: Path, result: RunResult) -> None:
+    """Writes the record whole or not at all. Raises StorageError and leaves an older file as it was."""
+    document: dict[str, object] = {
+        "format": FORMAT,
+        "digest": result.digest,
+        "provenance": _plain(result.provenance),
+        "columns": {name: _packed(getattr(result, name), kind) for name, kind in _COLUMNS.items()},
+        "size_changes": [[row, size.hex()] for row, size in result.size_changes],
+        "wallet": str(result.wallet),
+        "unrealized_pnl": str(result.unrealized_pnl),
+        "costs": _plain(result.costs),
+        "assumptions": list(result.assumptions),
+        "halted": result.halted,
+    }
+    for name in _EVENTS:
+        document[name] = [list(_plain(event).values()) for event in getattr(result, name)]
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    write_durably(path, gzip.compress(text.encode(), compresslevel=6, mtime=0))
+
+
+def read_run(path: Path) -> RunResult:
+    """The run in a file. Raises StorageError when there is none, or when it is not as it was written."""
+    try:
+        document = json.loads(gzip.decompress(path.read_bytes()))
+        result = _result(document)
+        intact = document["format"] == FORMAT and document["digest"] == result.digest
+    except FileNotFoundError as error:
+        raise StorageError(
+            "the record of the run is not there", place=str(path), next_step="submit the strategy again"
+        ) from error
+    except (OSError, EOFError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+        raise _damaged(path, str(error)) from error
+    if not intact:
+        raise _damaged(path, "its content does not have the digest it was written under")
+    return result
+
+
+def _damaged(path: Path, why: str) -> StorageError:
+    return StorageError(
+        f"the record {path.name} is not as it was written: {why}",
+        place=str(path),
+        next_step="restore it from a backup, or submit the strategy again",
+    )
+
+
+def _result(document: Mapping[str, Any]) -> RunResult:
+    events: dict[str, Any] = {
+        name: tuple(_event(kind, row) for row in document[name]) for name, kind in _EVENTS.items()
+    }
+    columns: dict[str, Any] = {name: _unpacked(document["columns"][name], kind) for name, kind in _COLUMNS.items()}
+    return RunResult(
+        provenance=_provenance(document["provenance"]),
+        size_changes=tuple((row, float.fromhex(size)) for row, size in document["size_changes"]),
+        wallet=Decimal(document["wallet"]),
+        unrealized_pnl=Decimal(document["unrealized_pnl"]),
+        costs=CostSplit(**{name: Decimal(amount) for name, amount in document["costs"].items()}),
+        assumptions=tuple(document["assumptions"]),
+        halted=document["halted"],
+        **columns,
+        **events,
+    )
+
+
+def _provenance(facts: Mapping[str, Any]) -> Provenance:
+    known = dict(facts)
+    known["capital"] = Decimal(known["capital"])
+    known["waivers"] = tuple(Waiver(name) for name in known["waivers"])
+    known["risk_limits"] = {
+        name: Decimal(value) if isinstance(value, str) else value for name, value in known["risk_limits"].items()
+    }
+    return Provenance(**known)
+
+
+def _event(kind: type, row: list[Any]) -> Any:
+    """One event from its values in order of declaration."""
+    readers = _readers(kind)
+    if len(row) != len(readers):
+        raise ValueError(f"a {kind.__name__} has {len(readers)} values, not {len(row)}")
+    return kind(**{name: read(value) for (name, read), value in zip(readers.items(), row, strict=True)})
+
+
+def _readers(kind: type) -> dict[str, Callable[[Any], Any]]:
+    hints = get_type_hints(kind)
+    return {field.name: _reader(hints[field.name]) for field in fields(kind)}
+
+
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """How a stored value becomes one of the declared type; None stays None."""
+    wanted = [part for part in getattr(hint, "__args__", (hint,)) if part is not type(None)]
+    target = wanted[0] if wanted else hint
+    if isinstance(target, type) and issubclass(target, Decimal | Enum):
+        return lambda value: None if value is None else target(value)
+    if getattr(hint, "__origin__", None) is tuple:
+        return tuple
+    return lambda value: value
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """A dataclass as JSON values by field name."""
+    return {field.name: _json(getattr(value, field.name)) for field in fields(value)}
+
+
+def _json(value: object) -> object:
+    match value:
+        case Decimal():
+            return str(value)
+        case Enum():
+            return value.value
+        case Mapping():
+            return {str(name): _json(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_json(item) for item in value]
+    return value
+
+
+def _packed(column: "np.ndarray[Any, Any]", kind: str) -> str:
+    return base64.b64encode(np.asarray(column).astype(kind, copy=False).tobytes()).decode()
+
+
+def _unpacked(text: str, kind: str) -> "np.ndarray[Any, Any]":
+    return np.frombuffer(base64.b64decode(text), dtype=kind)
