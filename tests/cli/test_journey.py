@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from qts.app.index import sheet_of
+from qts.app.evidence import sheet_of
 from qts.app.queries import stored_run
 from qts.app.settings import Settings
 from qts.cli.main import app
