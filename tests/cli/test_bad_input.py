@@ -382,6 +382,9 @@ def test_a_changed_digit_in_the_record_is_found(home: Path) -> None:
     message = refused("submit", "CoinFlip", "--world", "w", code=7)
     assert told["run_id"]
     assert "1" in message
+    checked = qts("doctor")
+    assert checked.exit_code == 3
+    assert "restore the last backup" in re.sub(r"\s+", " ", checked.output)
 
 
 @pytest.fixture(autouse=True)

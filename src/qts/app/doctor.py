@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from qts.app import assembly
 from qts.app.settings import Settings
+from qts.domain.errors import StorageError
 
 _DISK_FREE_MIN = 1 << 30
 _SQLITE_MIN = (3, 35, 0)
@@ -117,7 +119,13 @@ def _worlds(settings: Settings) -> Examined:
         verdict = str(error)
     finally:
         connection.close()
-    ok = verdict == "ok"
+    if verdict != "ok":
+        return Examined(check="worlds", ok=False, detail=f"database {verdict}", next_step="restore the last backup")
+    try:
+        broken = assembly.world_service(settings).verify()
+    except StorageError as error:
+        broken = (error.cause,)
+    detail = "database ok, every chain of its records holds" if not broken else "; ".join(broken)
     return Examined(
-        check="worlds", ok=ok, detail=f"database {verdict}", next_step="" if ok else "restore the last backup"
+        check="worlds", ok=not broken, detail=detail, next_step="" if not broken else "restore the last backup"
     )
