@@ -273,7 +273,9 @@ def test_a_policy_is_previewed_and_then_added(home: Path) -> None:
     run_id = answer("submit", "DonchianBreakout", "--world", "mine")["run_id"]
     words = ("world", "update", "mine", "--policy", write(2, ["sharpe > 99"]))
     seen = answer(*words, "--preview")
-    (impact,) = seen.pop("impacts")  # type: ignore[misc]
+    impacts = seen.pop("impacts")
+    assert isinstance(impacts, list)
+    (impact,) = impacts
     assert impact.pop("sentence").startswith("rejected: sharpe > 99 does not hold")
     assert impact.pop("before") in {"pass", "warn"}
     strategy = {"strategy": "DonchianBreakout", "run_id": run_id, "stage": "backtest"}
@@ -286,7 +288,9 @@ def test_a_policy_is_previewed_and_then_added(home: Path) -> None:
     assert "world mine is at policy version 2" in told.output
     status = answer("world", "status", "mine")
     assert status["policy_version"] == 2
-    assert [row["seated"] for row in status["standings"]] == [False]  # type: ignore[attr-defined]
+    standings = status["standings"]
+    assert isinstance(standings, list)
+    assert [row["seated"] for row in standings] == [False]
     for wrong in (words, ("world", "update", "demo", "--policy", str(spec))):
         refused = qts(*wrong)
         assert refused.exit_code != 0
