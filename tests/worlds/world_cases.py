@@ -91,3 +91,5 @@ def case(**changes: Any) -> Case:
 
 
 ALL_WAIVERS = tuple(Waiver)
+
+SEATS = {"topk": {"total": 2}, "constraints": {"correlation": {"max_pairwise": 0.5}}}
