@@ -1,95 +1,14 @@
 """Bad input gets one message with cause, place and next step, the right exit code, and loses nothing."""
 
-import json
-import os
 import re
 import shutil
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner, Result
 
-from qts.cli.main import app
-
-POLICY = """
-world: {world}
-version: 1
-extends: moderate
-simulated: true
-dataset: {{symbol: SYNUSDT, interval: 4h, start: 2021-01-01, end: 2022-01-01}}
-data_currency: {{max_lag: 5200w, min_history: 30d}}
-"""
-HEAD = "from qts import Strategy, buy, close\nfrom qts.strategy.features import sma, atr\n\nclass Mine(Strategy):\n"
-
-
-def qts(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words))
-
-
-def refused(*words: str, code: int) -> str:
-    """The whole message of a command that must fail; it says what to do next and shows no traceback."""
-    result = qts(*words)
-    assert result.exit_code == code, result.output
-    text = re.sub(r"\s+", " ", result.output)
-    assert text.strip().startswith("error: "), text
-    assert "next: " in text, text
-    assert "Traceback" not in text
-    return text
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the synthetic market stored and a world on it."""
-    from qts.adapters.stores.catalogue import Catalogue
-    from qts.app.synthetic_data import store_synthetic
-    from qts.domain.instant import parse_instant
-    from qts.simulation.synthetic import synthetic_market
-
-    folder = tmp_path_factory.mktemp("prepared")
-    market = synthetic_market(seed=3, start=parse_instant("2021-01-01"), bars=2190)
-    store_synthetic(Catalogue(folder / "data"), market, progress=lambda _step: None)
-    (folder / "w.yaml").write_text(POLICY.format(world="w"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QTS_HOME", str(folder))
-        made = qts("world", "create", "w", "--policy", str(folder / "w.yaml"))
-        assert made.exit_code == 0, made.output
-    return folder
-
-
-@pytest.fixture
-def home(prepared: Path, qts_home: Path) -> Path:
-    """A copy of the prepared home, so that what a test breaks stays broken for it alone."""
-    shutil.copytree(prepared, qts_home)
-    return qts_home
-
-
-def policy_file(folder: Path, text: str) -> str:
-    path = folder / "policy.yaml"
-    path.write_text(text)
-    return str(path)
-
-
-def strategy_file(folder: Path, body: str) -> str:
-    path = folder / "mine.py"
-    path.write_text(HEAD + body)
-    return str(path)
-
-
-def runs(home: Path, world: str = "w") -> list[tuple[str, str]]:
-    """(status, reason) of every run of a world, oldest first, from the record."""
-    from qts.app import assembly
-    from qts.app.settings import Settings
-
-    history = assembly.world_service(Settings(home)).history(world)
-    return [(run.status.value, run.reason) for run in history]
-
+from tests.cli.front_door import POLICY, policy_file, qts, refused, runs, strategy_file
 
 # -- policies ---------------------------------------------------------------------------------------------------------
 
@@ -295,96 +214,6 @@ def test_wrong_parameters_are_told(home: Path) -> None:
     message = refused("submit", "MovingAverageCross", "--world", "w", "--param", "fast=soon", code=5)
     assert "must be int, not 'soon'" in message
     assert runs(home) == []
-
-
-# -- storage and interrupts -------------------------------------------------------------------------------------------
-
-
-def test_a_locked_database_says_so_and_what_to_do(home: Path) -> None:
-    """Proves: WS-15"""
-    holder = sqlite3.connect(home / "worlds.sqlite", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    try:
-        _, errors = (process := submitting("CoinFlip", home)).communicate(timeout=60)
-    finally:
-        holder.rollback()
-        holder.close()
-    assert process.returncode == 7, errors
-    assert "locked" in errors
-    assert "next: " in errors
-    assert runs(home) == []
-
-
-@pytest.fixture
-def slow_strategy(tmp_path: Path) -> str:
-    return strategy_file(
-        tmp_path,
-        "    def on_bar(self, view):\n"
-        "        import pathlib, time\n"
-        f"        pathlib.Path({str(tmp_path / 'started')!r}).touch()\n"
-        "        time.sleep(0.05)\n",
-    )
-
-
-def submitting(spec: str, home: Path) -> "subprocess.Popen[str]":
-    code = "from qts.cli.main import main; main()"
-    environment = {**os.environ, "QTS_HOME": str(home)}
-    words = [sys.executable, "-c", code, "submit", spec, "--world", "w"]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-
-
-def wait_for(path: Path, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not appear"
-        time.sleep(0.02)
-
-
-def test_an_interrupted_submission_expires_and_leaves_nothing_half_written(
-    home: Path, tmp_path: Path, slow_strategy: str
-) -> None:
-    """Proves: WS-7, WS-8"""
-    process = submitting(slow_strategy, home)
-    wait_for(tmp_path / "started")
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130, errors
-    assert "interrupted" in errors
-    assert runs(home) == [("expired", "cancelled")]
-    assert not list((home / "reports").glob("*")) if (home / "reports").exists() else True
-
-
-def test_a_killed_submission_is_found_as_it_was_and_ended_later(home: Path, tmp_path: Path, slow_strategy: str) -> None:
-    """Proves: WS-7"""
-    from qts.adapters import clock
-    from qts.app import assembly
-    from qts.app.settings import Settings
-
-    process = submitting(slow_strategy, home)
-    wait_for(tmp_path / "started")
-    process.kill()
-    process.communicate(timeout=30)
-    assert [status for status, _ in runs(home)] == ["backtest_running"]
-    service = assembly.world_service(Settings(home))
-    service.expire_stale("w", older_than=0, actor="test", now=clock.now() + 1)
-    assert runs(home) == [("expired", "stale: left backtest_running")]
-
-
-def test_a_changed_digit_in_the_record_is_found(home: Path) -> None:
-    """Proves: WS-13"""
-    told = json.loads(qts("submit", "CoinFlip", "--world", "w", "--output", "json").stdout)
-    database = sqlite3.connect(home / "worlds.sqlite")
-    for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        database.execute(f'DROP TRIGGER "{trigger}"')
-    database.execute("UPDATE trials SET family = family || 'x' WHERE sequence = 1")
-    database.commit()
-    database.close()
-    message = refused("submit", "CoinFlip", "--world", "w", code=7)
-    assert told["run_id"]
-    assert "1" in message
-    checked = qts("doctor")
-    assert checked.exit_code == 3
-    assert "restore the last backup" in re.sub(r"\s+", " ", checked.output)
 
 
 @pytest.fixture(autouse=True)

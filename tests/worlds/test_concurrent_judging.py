@@ -13,7 +13,7 @@ from qts.adapters.stores.sql_engine import open_world_store
 from qts.domain.ids import digest
 from qts.worlds.ports import Change, DecisionMade, Overtaken, WorldHead
 from qts.worlds.run_lifecycle import RunAction, RunStatus
-from qts.worlds.service import JUDGE_TRIES, Judgement, WorldService
+from qts.worlds.service import STEP_TRIES, Judgement, WorldService
 from tests.worlds.world_cases import METRICS, NOW, day_returns, evidence, hypothesis, policy
 
 
@@ -100,9 +100,9 @@ def test_two_threads_do_not_both_get_the_only_seat(path: Path, service: WorldSer
 
 def test_a_judgement_that_is_always_overtaken_gives_up_and_leaves_the_run(path: Path, service: WorldService) -> None:
     run = evaluating(service, "cross")
-    others = iter([evaluating(service, f"other-{number}") for number in range(JUDGE_TRIES)])
+    others = iter([evaluating(service, f"other-{number}") for number in range(STEP_TRIES)])
     with (
-        closing(interrupted(path, lambda: judged(service, next(others)), JUDGE_TRIES)) as store,
+        closing(interrupted(path, lambda: judged(service, next(others)), STEP_TRIES)) as store,
         pytest.raises(Overtaken, match="world 'w' has moved on"),
     ):
         judged(WorldService(store, metrics=METRICS), run)

@@ -1,13 +1,13 @@
 """A backtest without a world: nobody judges it, but it is counted all the same."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from qts.adapters import clock
 from qts.app import assembly
 from qts.app.settings import Settings
-from qts.app.trial import Outcome, carry_out, prepare, strategy_from, tried_so_far
+from qts.app.trial import Outcome, carry_out, noticed, prepare, strategy_from, tried_so_far
 from qts.domain.ids import short_id
 from qts.domain.instant import Duration, Instant
 from qts.research.metrics import MetricSheet
@@ -19,12 +19,16 @@ from qts.worlds.evidence import Hypothesis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backtested:
-    """report: the HTML page. trial_count: distinct trials of the family so far, this one included."""
+    """report: the HTML page. trial_count: distinct trials of the family so far, this one included.
+
+    notes: what this machine noticed about the run.
+    """
 
     result: RunResult
     sheet: MetricSheet
     report: Path
     trial_count: int
+    notes: tuple[str, ...]
 
     def facts(self) -> dict[str, object]:
         """Plain values for JSON."""
@@ -37,13 +41,14 @@ class Backtested:
             "final_equity": result.final_equity,
             "metrics": {name: metric.value for name, metric in self.sheet.items()},
             "undefined": {name: m.undefined_because for name, m in self.sheet.items() if m.value is None},
-            "trades": len(result.trades),
+            "trades": [{f.name: getattr(trade, f.name) for f in fields(trade)} for trade in result.trades],
             "costs": {
                 "fees": result.costs.fees,
                 "slippage": result.costs.slippage,
                 "funding": result.costs.funding,
                 "liquidation_fees": result.costs.liquidation_fees,
             },
+            "notes": list(self.notes),
             "refusals": result.refusal_counts,
             "waivers": list(result.provenance.waivers),
             "assumptions": list(result.assumptions),
@@ -90,6 +95,7 @@ def backtest(
         sheet=outcome.sheet,
         report=_write_page(settings, outcome),
         trial_count=tried.count,
+        notes=noticed(outcome),
     )
 
 

@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from qts.adapters.stores.catalogue import Catalogue
+from qts.adapters.stores.manifest import SeriesKind
 from qts.app import assembly
 from qts.app.settings import Settings
-from qts.domain.errors import StorageError
+from qts.domain.errors import QtsError, StorageError
+from qts.domain.instant import parse_duration
+from qts.domain.waiver import Waiver
+from qts.simulation.inputs import require_inputs
 
 _DISK_FREE_MIN = 1 << 30
 _SQLITE_MIN = (3, 35, 0)
@@ -87,26 +92,33 @@ def _disk(home: Path) -> Examined:
 
 
 def _data(settings: Settings) -> Iterator[Examined]:
-    from qts.adapters.stores.catalogue import Catalogue
-    from qts.adapters.stores.manifest import SeriesKind
+    from qts.app import data_commands
 
-    catalogue = Catalogue(settings.data)
-    series = catalogue.list_series()
-    symbols = sorted({item.key.symbol for item in series if item.key.kind is SeriesKind.BARS})
-    if not symbols:
+    catalogue = assembly.catalogue(settings)
+    try:
+        stored = data_commands.list_data(catalogue).series
+    except QtsError as error:
+        yield Examined(check="data", ok=False, detail=error.cause, next_step=error.next_step)
+        return
+    bars = sorted({(line.symbol, line.interval) for line in stored if line.kind is SeriesKind.BARS})
+    if not bars:
         yield Examined(check="data", ok=True, detail="none yet", next_step="run: qts demo, or qts data import FILE")
-    with_funding = {item.key.symbol for item in series if item.key.kind is SeriesKind.FUNDING}
-    with_brackets = set(catalogue.bracket_symbols())
-    for symbol in symbols:
-        missing = [
-            what for what, have in (("funding", with_funding), ("brackets", with_brackets)) if symbol not in have
-        ]
-        yield Examined(
-            check=f"data {symbol}",
-            ok=not missing,
-            detail="complete" if not missing else f"no {' and no '.join(missing)}",
-            next_step="" if not missing else f"qts data import FILE --kind {missing[0]} --symbol {symbol}",
-        )
+    for symbol, interval in bars:
+        yield _loadable(catalogue, symbol, interval)
+
+
+def _loadable(catalogue: Catalogue, symbol: str, interval: str) -> Examined:
+    """Reads the whole series, every checksum included, and asks what a run would ask."""
+    check = f"data {symbol} {interval}"
+    try:
+        dataset = catalogue.load_dataset(symbol, parse_duration(interval))
+        waivers = require_inputs(dataset, tuple(Waiver))
+    except QtsError as error:
+        return Examined(check=check, ok=False, detail=error.cause, next_step=error.next_step)
+    if waivers:
+        needed = ", ".join(waivers)
+        return Examined(check=check, ok=True, detail=f"readable; a run needs the waivers {needed}")
+    return Examined(check=check, ok=True, detail="complete")
 
 
 def _worlds(settings: Settings) -> Examined:

@@ -19,7 +19,7 @@ from qts.app import assembly
 from qts.app.evidence import evidence_of, sheet_of
 from qts.app.settings import Settings
 from qts.app.submit_result import SubmitResult, Violation
-from qts.app.trial import Outcome, Trial, Tried, carry_out, prepare, strategy_from, tried_so_far
+from qts.app.trial import Outcome, Trial, Tried, carry_out, noticed, prepare, strategy_from, tried_so_far
 from qts.domain.errors import DataError, QtsError, StorageError, UsageError
 from qts.domain.instant import HOUR_MS
 from qts.market.dataset import Dataset
@@ -97,7 +97,19 @@ class Runner:
             cause = error.cause if isinstance(error, QtsError) else f"{type(error).__name__}: {error}"
             self._end(run, RunAction.FAIL, f"error: {cause}")
             raise
-        return self._told(judgement, outcome, mode)
+        return self._told(judgement, outcome, mode, self._page_problem(judgement, progress))
+
+    def _page_problem(self, judgement: Judgement, progress: Callable[[str], None]) -> str:
+        """Writes the page of a run that is judged; what goes wrong now no longer changes the verdict, and is told."""
+        progress("writing the report")
+        assert judgement.run.judged is not None
+        try:
+            self._write_page(judgement.run.key, judgement.run.judged)
+        except StorageError as error:
+            return (
+                f"the report could not be written ({error.cause}); qts report {judgement.run.key.run_id} draws it again"
+            )
+        return ""
 
     def verify(self, run_id: str, strategy: str | type[Strategy] | Strategy | None = None) -> Verified:
         """Make a judged run again from its record and compare the digests.
@@ -129,7 +141,7 @@ class Runner:
                 f"run {run_id} was never judged, there is nothing to make again", next_step=f"qts run show {run_id}"
             )
         policy = self.worlds.policy(run.key.world, run.policy_version)
-        source = strategy if strategy is not None else run.key.strategy
+        source = strategy if strategy is not None else _catalogue_name(run)
         parameters = {} if isinstance(source, Strategy) else dict(run.hypothesis.parameters)
         trial = self._trial(source, parameters, policy, progress)
         _refuse_other(run, trial)
@@ -163,9 +175,6 @@ class Runner:
         progress("judging")
         evidence = evidence_of(outcome, _links(run.key.run_id))
         judgement = self.worlds.judge(run.key.run_id, evidence, actor=self.actor, now=clock.now())
-        progress("writing the report")
-        assert judgement.run.judged is not None
-        self._write_page(run.key, judgement.run.judged)
         return outcome, judgement
 
     def _move(self, run: EvaluationRun, action: RunAction, reason: str) -> None:
@@ -200,7 +209,7 @@ class Runner:
         """Where everything a run did is kept."""
         return self.settings.records / f"{run_id}.json.gz"
 
-    def _told(self, judgement: Judgement, outcome: Outcome, mode: str | None) -> SubmitResult:
+    def _told(self, judgement: Judgement, outcome: Outcome, mode: str | None, page_problem: str) -> SubmitResult:
         run, decision = judgement.run, judgement.decision
         now = clock.now()
         resolution = resolve(mode, decision, world=run.key.world, strategy=run.key.strategy, now=now)
@@ -222,7 +231,7 @@ class Runner:
             warnings=tuple(
                 result.sentence for result in judgement.verdict.missed if result not in judgement.verdict.violations
             ),
-            precheck=_precheck(outcome),
+            precheck=(*noticed(outcome), *([page_problem] if page_problem else [])),
             metrics={} if evidence is None else dict(evidence.metrics),
             undefined={} if evidence is None else dict(evidence.undefined),
             trial_count=0 if evidence is None or evidence.trial_count is None else evidence.trial_count,
@@ -251,20 +260,16 @@ def _links(run_id: str) -> dict[str, str]:
     return {"report": f"reports/{run_id}.html", "record": f"runs/{run_id}.json.gz"}
 
 
-def _precheck(outcome: Outcome) -> tuple[str, ...]:
-    """What this machine noticed by itself; advice, never a verdict."""
-    result = outcome.result
-    notes = [outcome.leak_check.sentence]
-    if not result.trades:
-        notes.append("it never traded")
-    liquidations = sum(fill.cause.value == "liquidation" for fill in result.fills)
-    if liquidations:
-        notes.append(f"it was liquidated {liquidations} time{'s' if liquidations > 1 else ''}")
-    for code, count in result.refusal_counts.items():
-        notes.append(f"{count} order{'s were' if count > 1 else ' was'} refused: {code}")
-    if result.halted is not None:
-        notes.append(result.halted)
-    return tuple(notes)
+def _catalogue_name(run: EvaluationRun) -> str:
+    """The strategy's name, if it is one that needs no file."""
+    from qts.strategy.catalogue import CATALOGUE
+
+    if run.key.strategy not in CATALOGUE:
+        raise UsageError(
+            f"run {run.key.run_id} was made from a file, and which one is not on record",
+            next_step=f"qts run verify {run.key.run_id} --strategy FILE.py",
+        )
+    return run.key.strategy
 
 
 def _refuse_other(run: EvaluationRun, trial: Trial) -> None:

@@ -5,7 +5,9 @@ caller puts the trial on the ledger before it calls, and is told what came of it
 """
 
 import copy
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass, replace
 from statistics import variance
 
@@ -67,6 +69,11 @@ class ReadyStrategy:
     code_digest: str
 
 
+def _stdout_kept_clean() -> AbstractContextManager[object]:
+    """What a strategy prints goes to stderr: stdout belongs to the answer."""
+    return redirect_stdout(sys.stderr)
+
+
 def strategy_from(given: str | type[Strategy] | Strategy, parameters: dict[str, object]) -> ReadyStrategy:
     """A strategy by file, catalogue name, class or instance, with parameters set."""
     if isinstance(given, Strategy):
@@ -75,8 +82,9 @@ def strategy_from(given: str | type[Strategy] | Strategy, parameters: dict[str, 
                 "parameters were given beside a strategy that has its own", next_step="set them on the strategy"
             )
         return ReadyStrategy(given, code_digest(type(given)))
-    loaded = load_strategy(given) if isinstance(given, str) else LoadedStrategy(given, code_digest(given))
-    return ReadyStrategy(loaded.kind.with_parameters(parameters), loaded.code_digest)
+    with _stdout_kept_clean():
+        loaded = load_strategy(given) if isinstance(given, str) else LoadedStrategy(given, code_digest(given))
+        return ReadyStrategy(loaded.kind.with_parameters(parameters), loaded.code_digest)
 
 
 def prepare(dataset: Dataset, loaded: ReadyStrategy, terms: Terms) -> Trial:
@@ -101,7 +109,8 @@ def tried_so_far(worlds: WorldService, family: str) -> Tried:
 def carry_out(trial: Trial, tried: Tried, *, progress: Callable[[str], None]) -> Outcome:
     """Run, search for leaks, measure. Raises StrategyError when the strategy fails or knows the future."""
     progress("running the backtest, first with later bars hidden")
-    checked = run_checked(trial.dataset, trial.build, trial.terms)
+    with _stdout_kept_clean():
+        checked = run_checked(trial.dataset, trial.build, trial.terms)
     result, leak = checked.result, checked.leak
     if leak is not None:
         raise StrategyError(
@@ -111,6 +120,22 @@ def carry_out(trial: Trial, tried: Tried, *, progress: Callable[[str], None]) ->
         )
     progress("measuring")
     return Outcome(result=result, sheet=_measured(result, tried), leak_check=checked.check)
+
+
+def noticed(outcome: Outcome) -> tuple[str, ...]:
+    """What this machine noticed by itself; advice, never a verdict."""
+    result = outcome.result
+    notes = [outcome.leak_check.sentence]
+    if not result.trades:
+        notes.append("it never traded")
+    liquidations = sum(fill.cause.value == "liquidation" for fill in result.fills)
+    if liquidations:
+        notes.append(f"it was liquidated {liquidations} time{'s' if liquidations > 1 else ''}")
+    for code, count in result.refusal_counts.items():
+        notes.append(f"{count} order{'s were' if count > 1 else ' was'} refused: {code}")
+    if result.halted is not None:
+        notes.append(result.halted)
+    return tuple(notes)
 
 
 def _measured(result: RunResult, tried: Tried) -> MetricSheet:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from qts.app.backtests import Backtested, Window
     from qts.simulation.backtest import Terms
 
+CAPITAL_MAX = 10**12
 _SHOWN = (
     "total_return",
     "cagr",
@@ -105,6 +106,8 @@ def _terms(capital: str, leverage: int, fees: tuple[str, str], slippage_bps: str
 def _above_zero(option: str, amount: Decimal) -> Decimal:
     if amount <= 0:
         raise UsageError(f"{option} must be above 0, not {amount}")
+    if amount > CAPITAL_MAX:
+        raise UsageError(f"{option} must be at most {CAPITAL_MAX:,}, not {amount}")
     return amount
 
 
@@ -140,6 +143,8 @@ def _print(done: "Backtested") -> None:
         shown = metric_number(name, value) if value is not None else f"undefined: {done.sheet[name].undefined_because}"
         table.add_row(DEFINITIONS[name].title, escape(shown))
     costs = result.costs
+    if costs.liquidation_fees != 0:
+        table.add_row("paid in liquidation", f"{costs.liquidation_fees:,.2f}")
     for title, amount in (
         ("fees", costs.fees),
         ("slippage (in the prices)", costs.slippage),
@@ -149,8 +154,8 @@ def _print(done: "Backtested") -> None:
     table.add_row("final equity", f"{result.final_equity:,.2f}")
     table.add_row("trials of this family", str(done.trial_count))
     console.print(table)
-    for code, count in result.refusal_counts.items():
-        console.print(f"  {count} orders refused: {code}")
+    for note in done.notes:
+        console.print(f"  noticed: {escape(note)}")
     console.print(f"result   {result.digest}", soft_wrap=True)
     console.print(f"report   {done.report}", soft_wrap=True)
     console.print("next     qts world create NAME --preset moderate, then qts submit: a backtest is not a verdict")

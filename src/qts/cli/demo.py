@@ -1,5 +1,7 @@
 """``qts demo``: the whole journey in one command, offline, on a synthetic market."""
 
+import shutil
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -53,7 +55,9 @@ def _print(results: list["SubmitResult"], index: "Path") -> None:
     console.print("[bold yellow]SYNTHETIC DATA[/]  nothing here says anything about a real market\n")
     table = Table("verdict", "strategy", "return", "sharpe", "drawdown", "why", box=None, pad_edge=False)
     for result in results:
-        word = "[bold green]passed[/]" if result.passed else "[bold red]rejected[/]"
+        word = "[bold red]rejected[/]" if not result.passed else "[bold green]passed[/]"
+        if result.passed and result.weight == 0:
+            word = "[green]passed, no seat[/]"
         numbers = [metric_number(name, result.metrics.get(name)) for name in ("total_return", "sharpe", "max_drawdown")]
         table.add_row(word, result.strategy, *numbers, escape(_why(result)))
     console.print(table)
@@ -66,11 +70,16 @@ def _print(results: list["SubmitResult"], index: "Path") -> None:
         console.print(f"  {result.strategy:20s} {result.report}", soft_wrap=True)
     console.print(f"  {'all together':20s} {index}", soft_wrap=True)
     console.print(
-        "\n[bold]Next[/]\n  qts world status demo\n"
-        f"  qts run show {results[0].run_id}\n"
-        f"  qts run verify {results[0].run_id}\n"
+        f"\n[bold]Next[/]\n  {_qts()} world status demo\n"
+        f"  {_qts()} run show {results[0].run_id}\n"
+        f"  {_qts()} run verify {results[0].run_id}\n"
         "  write your own: README.md has a strategy of 15 lines"
     )
+
+
+def _qts() -> str:
+    """How this person calls qts."""
+    return "qts" if shutil.which("qts") else sys.argv[0]
 
 
 def _why(result: "SubmitResult") -> str:

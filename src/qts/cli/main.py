@@ -5,6 +5,10 @@ names cause, place and next step. Commands live in files of their own and
 import what they need when they run, so that ``qts --help`` stays light.
 """
 
+import signal
+import traceback
+from typing import Annotated
+
 import typer
 from typer.core import TyperGroup
 
@@ -13,6 +17,7 @@ from qts.cli import backtest, data, demo, doctor, report, run, submit, world
 from qts.cli.output import say
 from qts.domain.errors import QtsError
 
+FAULT = 1
 INTERRUPTED = 130
 
 
@@ -28,6 +33,20 @@ class _Guarded(TyperGroup):
         except KeyboardInterrupt:
             say("interrupted: nothing was left half written")
             raise typer.Exit(INTERRUPTED) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if _is_usage(error):
+                raise
+            traceback.print_exc()
+            say(f"fault: {type(error).__name__}: {error}")
+            say("  this is a defect of QTS, not of yours; please report it with the lines above")
+            raise typer.Exit(FAULT) from error
+
+
+def _is_usage(error: Exception) -> bool:
+    """Whether the command line library will tell the user itself (a wrong option, a missing argument)."""
+    return hasattr(error, "exit_code") and hasattr(error, "show")
 
 
 app = typer.Typer(
@@ -50,12 +69,23 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 
 
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Takes a trading strategy from a file to live money, one governed step at a time."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.command("version")
-def version() -> None:
+def print_version() -> None:
     """Print the version."""
     typer.echo(__version__)
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script. A request to end (SIGTERM) ends like ctrl-C: cleanly."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()

@@ -156,7 +156,7 @@ def _print_status(found: "WorldStatus") -> None:
             row.run.status.value,
             decision.effective_mode,
             "" if placing is None else f"{placing.weight:g}",
-            escape(row.reason),
+            escape(row.reason if row.placing is not None else row.verdict.sentence),
         )
     console.print(table)
     for run in found.unfinished:

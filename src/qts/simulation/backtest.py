@@ -39,7 +39,7 @@ from qts.strategy.intent import Answer
 from qts.strategy.signals import SignalStrategy
 from qts.strategy.strategy import Strategy
 
-_FIX = "fix the strategy; nothing of this run was kept"
+_FIX = "fix the strategy and run it again"
 _STRATEGY_FAILS = (Exception, SystemExit)
 """What is blamed on a strategy. Ending the process is not its business; interrupting it is the user's."""
 

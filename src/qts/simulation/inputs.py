@@ -27,18 +27,19 @@ def require_inputs(dataset: Dataset, waivers: Iterable[Waiver]) -> tuple[Waiver,
         (Waiver.MARK_FROM_LAST, _mark_missing(dataset), "qts data import FILE --kind mark --symbol {symbol}"),
         (Waiver.GAPS_IN_BARS, _bars_missing(dataset), "import the missing bars, choose a window without the gap"),
     ]
-    used = []
-    for waiver, problem, command in needed:
-        if not problem:
-            continue
-        if waiver not in given:
-            raise DataError(
-                f"{dataset.instrument.symbol}: {problem}",
-                next_step=f"{command.format(symbol=dataset.instrument.symbol)}; or go without it by name: "
-                f"--waive {waiver}, or in a world's policy waivers: [{waiver}]",
-            )
-        used.append(waiver)
-    return tuple(used)
+    found = [(waiver, problem, command) for waiver, problem, command in needed if problem]
+    missing = [(waiver, problem, command) for waiver, problem, command in found if waiver not in given]
+    if missing:
+        symbol = dataset.instrument.symbol
+        names = [str(waiver) for waiver, _, _ in missing]
+        commands = "; ".join(command.format(symbol=symbol) for _, _, command in missing)
+        options = " ".join(f"--waive {name}" for name in names)
+        raise DataError(
+            f"{symbol}: {'; '.join(problem for _, problem, _ in missing)}",
+            next_step=f"{commands}; or go without by name: {options}, "
+            f"or in a world's policy waivers: [{', '.join(names)}]",
+        )
+    return tuple(waiver for waiver, _, _ in found)
 
 
 def _bars_missing(dataset: Dataset) -> str:

@@ -147,7 +147,7 @@ class WorldPolicy(PolicyBlock):
     """The bars every strategy of this world is judged on."""
     data_currency: DataCurrencyBlock = DataCurrencyBlock()
     """How fresh and how long the data must be."""
-    capital: Annotated[Exact, Field(gt=0)]
+    capital: Annotated[Exact, Field(gt=0, le=10**12)]
     """Money a strategy starts with, in the symbol's quote asset."""
     frictions: FrictionsBlock = FrictionsBlock()
     """What trading costs."""

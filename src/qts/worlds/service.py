@@ -31,8 +31,8 @@ from qts.worlds.steps import policy_added, run_judged, run_moved, run_opened
 from qts.worlds.validation import Case, judge_case
 from qts.worlds.verdict import RuleResult, RuleStatus, Verdict
 
-JUDGE_TRIES = 5
-"""How often a judgement is made again because somebody else was judged meanwhile."""
+STEP_TRIES = 5
+"""How often a step is made again because somebody else wrote meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,18 @@ class WorldService:
     def open_run(
         self, world: str, hypothesis: Hypothesis, *, actor: str, now: Instant, stage: Stage = Stage.BACKTEST
     ) -> EvaluationRun:
-        """A submitted run, and the trial it is, on record before there is a result."""
+        """A submitted run, and the trial it is, on record before there is a result.
+
+        Somebody may open the same trial at the same moment: then this is the next attempt.
+        """
+        for _ in range(STEP_TRIES - 1):
+            try:
+                return self._open_run(world, hypothesis, actor, now, stage)
+            except Overtaken:
+                continue
+        return self._open_run(world, hypothesis, actor, now, stage)
+
+    def _open_run(self, world: str, hypothesis: Hypothesis, actor: str, now: Instant, stage: Stage) -> EvaluationRun:
         policy = self.policy(world)
         rules = ruleset_hash(policy)
         attempt = 1 + sum(
@@ -226,7 +237,7 @@ class WorldService:
         """A run by its id or by its qts:// address. Raises PolicyError when there is none."""
         found = self._store.run(run_id.rsplit("/", 1)[-1])
         if found is None:
-            raise PolicyError(f"there is no run {run_id!r}", next_step="qts world status NAME lists a world's runs")
+            raise PolicyError(f"there is no run {run_id!r}", next_step="qts run list --world NAME lists a world's runs")
         return found
 
     def judge(self, run_id: str, evidence: Evidence, *, actor: str, now: Instant) -> Judgement:
@@ -235,7 +246,7 @@ class WorldService:
         Places hold against everybody judged before: when somebody else was
         judged in between, it is done again. Raises Overtaken when that never ends.
         """
-        for _ in range(JUDGE_TRIES - 1):
+        for _ in range(STEP_TRIES - 1):
             try:
                 return self._judge(run_id, evidence, actor=actor, now=now)
             except Overtaken:
@@ -371,7 +382,7 @@ class WorldService:
             names = [known.name for known in self._store.worlds()]
             raise PolicyError(
                 f"there is no world {world!r}.{did_you_mean(world, names)}",
-                next_step=f"qts world create {world} --preset conservative",
+                next_step="qts world list" if names else f"qts world create {world} --preset conservative",
             )
         return found
 

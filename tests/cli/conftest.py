@@ -1,0 +1,45 @@
+"""A home to break things in."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.front_door import POLICY, qts, strategy_file
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the synthetic market stored and a world on it."""
+    from qts.adapters.stores.catalogue import Catalogue
+    from qts.app.synthetic_data import store_synthetic
+    from qts.domain.instant import parse_instant
+    from qts.simulation.synthetic import synthetic_market
+
+    folder = tmp_path_factory.mktemp("prepared")
+    market = synthetic_market(seed=3, start=parse_instant("2021-01-01"), bars=2190)
+    store_synthetic(Catalogue(folder / "data"), market, progress=lambda _step: None)
+    (folder / "w.yaml").write_text(POLICY.format(world="w"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QTS_HOME", str(folder))
+        made = qts("world", "create", "w", "--policy", str(folder / "w.yaml"))
+        assert made.exit_code == 0, made.output
+    return folder
+
+
+@pytest.fixture
+def home(prepared: Path, qts_home: Path) -> Path:
+    """A copy of the prepared home, so that what a test breaks stays broken for it alone."""
+    shutil.copytree(prepared, qts_home)
+    return qts_home
+
+
+@pytest.fixture
+def slow_strategy(tmp_path: Path) -> str:
+    return strategy_file(
+        tmp_path,
+        "    def on_bar(self, view):\n"
+        "        import pathlib, time\n"
+        f"        pathlib.Path({str(tmp_path / 'started')!r}).touch()\n"
+        "        time.sleep(0.05)\n",
+    )
