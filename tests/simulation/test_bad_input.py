@@ -182,7 +182,7 @@ def test_the_line_of_the_strategys_file_is_named() -> None:
         run_backtest(COMPLETE, Raises(), TERMS)
     assert caught.value.place.startswith("test_bad_input.py:")
     assert "bar 7 closing 2024-01-01T08:00:00Z" in caught.value.place
-    assert caught.value.next_step == "fix the strategy; nothing of this run was kept"
+    assert caught.value.next_step == "fix the strategy and run it again"
 
 
 class AsksFor(Strategy):

@@ -4,7 +4,8 @@ A trial is opened before its result exists, with the hypothesis and the gates it
 will be held to, and closed with what came of it. The count is of distinct trial
 keys opened, so repeating a trial adds nothing and a trial abandoned half way
 still counts: the best of many tries is not the skill of one. Entries are
-chained and never change; there is no way to reset a count.
+chained and never change, and no command takes a count back. What a family is
+called is its class name; another name begins another count, and so does another home.
 """
 
 import math
