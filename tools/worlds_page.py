@@ -109,8 +109,9 @@ which the seat is kept and the strategy only computes.
 The deflated Sharpe ratio is the chance that a Sharpe ratio is better than the luckiest of all the tries made. Every
 distinct trial of a strategy family counts, in this world or outside, finished or not; the ledger is append-only and
 no command takes a count back. It counts what this home saw, under the strategy's class name: another home, another
-name, or trials made by calling the engine directly are not in it, and whoever wants to fool himself can. A verdict puts it in words: *after 34 trials, the chance that this Sharpe ratio is better
-than luck is 34 %; the world wants 95 %: no evidence of an edge*.
+name, or trials made by calling the engine directly are not in it, and whoever wants to fool himself can. A verdict
+puts it in words: *after 34 trials, the chance that this Sharpe ratio is better than luck is 34 %; the world wants 95
+%: no evidence of an edge*.
 """
 
 _RUNS = """\
