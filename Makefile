@@ -56,7 +56,7 @@ walls: $(VENV)/.dev
 	$(VENV)/bin/python -m pytest -n $(PYTEST_WORKERS) tests/architecture
 
 bench: $(BENCH_VENV)/.bench ## measure QTS beside its peers, in a venv of its own
-	@$(BENCH_VENV)/bin/python benchmarks/run.py
+	@$(BENCH_VENV)/bin/python benchmarks/run.py $(FIGURES)
 
 docs: $(VENV)/.dev ## regenerate the generated pages of docs/
 	@$(VENV)/bin/python -m tools.docs
