@@ -2,7 +2,8 @@
 
 The mapping may come from YAML, JSON or a program. Whatever is wrong is told
 together, each with its key path, its value and, for a word that is not known,
-the one probably meant. Nothing is guessed: a quoted number is a text.
+the one probably meant. Exact amounts may be quoted; any other quoted number
+is a text.
 """
 
 import json
