@@ -47,8 +47,8 @@ flag, says what it must prove and what it may then do. The world judges evidence
 ## The policy file
 
 YAML or JSON. A key that is not in the table below is an error that names the file, the line and the word probably
-meant. Exact amounts (money, rates, multiples) may be quoted, so that no float comes between; any other quoted number is a text.
-A key given twice is an error; aliases and tags are refused.
+meant. Exact amounts (money, rates, multiples) may be quoted, so that no float comes between; any other quoted number
+is a text. A key given twice is an error; aliases and tags are refused.
 Editors can check a file against [policy.schema.json](policy.schema.json).
 """
 
