@@ -9,9 +9,11 @@ from qts.app import assembly
 from qts.app.demo import demo_policy, prepare_demo
 from qts.app.runner import Runner, terms_of
 from qts.app.settings import Settings
+from qts.app.trial import Tried, carry_out, prepare, strategy_from, tried_so_far
 from qts.domain.errors import StrategyError
 from qts.domain.waiver import Waiver
 from qts.research.significance import deflated_sharpe, estimate
+from qts.simulation.backtest import Terms
 from qts.simulation.costs import AtrSlippage
 from qts.strategy.catalogue import CoinFlip, MovingAverageCross
 from qts.strategy.strategy import Strategy
@@ -85,15 +87,28 @@ def test_a_deflated_sharpe_ratio_used_the_count_on_record(runner: Runner) -> Non
 
 
 def test_the_more_trials_differ_the_higher_the_bar(runner: Runner) -> None:
-    """With enough finished trials their own spread counts, when it is wider than one sample's. Proves: BX-3"""
-    pairs = [(5, 100), (5, 20), (10, 30), (20, 60), (40, 120), (60, 180)]
-    for fast, slow in pairs:
-        told = runner.submit(MovingAverageCross, world="demo", parameters={"fast": fast, "slow": slow})
-    judged = runner.worlds.run(told.run_id).judged
-    assert judged is not None
-    alone = deflated_sharpe(estimate(judged.evidence.day_returns.values), told.trial_count, None)
-    assert told.metrics["dsr"] is not None
-    assert told.metrics["dsr"] <= alone + 1e-12
+    """The spread of finished trials counts where it is wider than one sample's, and there are enough. Proves: BX-3"""
+    market = prepare_demo(runner, progress=lambda _step: None)
+    trial = prepare(market, strategy_from(CoinFlip, {}), Terms())
+
+    def dsr(*sharpes: float) -> float:
+        return carry_out(trial, Tried(20, sharpes), progress=lambda _step: None).sheet.value("dsr")
+
+    alone = dsr()
+    assert dsr(-3.0, -1.5, 0.0, 1.5, 3.0) < alone, "wide trials raise the bar"
+    assert dsr(1.0, 1.01, 1.02, 1.03, 1.04) == alone, "near copies do not lower it"
+    assert dsr(-3.0, 3.0) == alone, "two trials say nothing about a spread"
+
+
+def test_the_spread_is_that_of_the_finished_trials_on_record(runner: Runner) -> None:
+    """Proves: BX-3"""
+    told = [
+        runner.submit(MovingAverageCross, world="demo", parameters={"fast": fast, "slow": 4 * fast})
+        for fast in (5, 8, 13)
+    ]
+    tried = tried_so_far(runner.worlds, "MovingAverageCross")
+    assert tried.count == told[-1].trial_count
+    assert {result.metrics["sharpe"] for result in told} <= set(tried.sharpes)
 
 
 def test_a_fault_of_our_own_ends_the_run_as_failed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
