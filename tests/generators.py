@@ -301,3 +301,26 @@ improvisers = st.builds(
     st.sampled_from([0.05, 0.2, 0.7, 1.0]),
     st.sampled_from(WORDS),
 )
+
+
+COMPLETE = market(
+    Knobs(
+        seed=3,
+        rows=40,
+        tick="0.01",
+        wildness=0.01,
+        gaps=False,
+        silent_bars=False,
+        funding=True,
+        mark="finer",
+        brackets="one",
+    )
+)
+"""A small market in which nothing is missing."""
+
+
+class Silent(Strategy):
+    """Never says anything."""
+
+    def on_bar(self, view: View) -> Answer:
+        return None

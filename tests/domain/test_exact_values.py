@@ -71,7 +71,7 @@ def test_prices_round_to_their_grid_in_the_asked_direction(hundredths: int, tick
         assert abs(near - value) * 2 <= traded.tick
         assert all(each % traded.tick == 0 for each in (down, up, near))
         assert traded.quantity_down(value) <= value < traded.quantity_down(value) + traded.lot
-        assert traded.on_lot_grid(traded.quantity_down(value))
+        assert traded.quantity_down(value) % traded.lot == 0
 
 
 @pytest.mark.parametrize(

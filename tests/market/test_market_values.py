@@ -108,8 +108,6 @@ def test_published_stamps_go_to_their_nearest_minute() -> None:
     events = Funding.from_published(SYMBOL, stamps, np.zeros(3))
     assert events.occurred_at.tolist() == [START, START + 8 * HOUR_MS, START + 16 * HOUR_MS]
     assert len(events.between(START, START + 8 * HOUR_MS)) == 1
-    assert events.largest_gap_ms() == 8 * HOUR_MS
-    assert events.between(START, START + 1).largest_gap_ms() == 0
 
 
 def test_a_border_belongs_to_the_higher_bracket_and_the_end_to_the_last() -> None:

@@ -17,33 +17,14 @@ from qts.strategy.signals import SignalStrategy
 from qts.strategy.strategy import Strategy
 from tests.generators import (
     ALL_WAIVERS,
+    COMPLETE,
     INTERVAL,
     START,
     SYMBOL,
-    Knobs,
     make_bars,
-    market,
 )
 
-COMPLETE = market(
-    Knobs(
-        seed=3,
-        rows=40,
-        tick="0.01",
-        wildness=0.01,
-        gaps=False,
-        silent_bars=False,
-        funding=True,
-        mark="finer",
-        brackets="one",
-    )
-)
 TERMS = Terms(waivers=ALL_WAIVERS)
-
-
-class Silent(Strategy):
-    def on_bar(self, view: View) -> Answer:
-        return None
 
 
 # -- what the strategy does ---------------------------------------------------------

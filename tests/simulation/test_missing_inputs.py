@@ -11,30 +11,8 @@ from qts.domain.waiver import Waiver
 from qts.market.brackets import BracketHistory
 from qts.market.dataset import Dataset
 from qts.market.funding import Funding
-from qts.market.view import View
 from qts.simulation.backtest import Terms, run_backtest
-from qts.strategy.intent import Answer
-from qts.strategy.strategy import Strategy
-from tests.generators import ALL_WAIVERS, START, SYMBOL, Knobs, bracket_table, make_bars, market
-
-COMPLETE = market(
-    Knobs(
-        seed=3,
-        rows=40,
-        tick="0.01",
-        wildness=0.01,
-        gaps=False,
-        silent_bars=False,
-        funding=True,
-        mark="finer",
-        brackets="one",
-    )
-)
-
-
-class Silent(Strategy):
-    def on_bar(self, view: View) -> Answer:
-        return None
+from tests.generators import ALL_WAIVERS, COMPLETE, START, SYMBOL, Silent, bracket_table, make_bars
 
 
 def without_funding_hours(dataset: Dataset, first: int, last: int) -> Dataset:

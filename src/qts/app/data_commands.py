@@ -146,42 +146,11 @@ def import_bars(
     symbol: str,
     interval_ms: Duration,
     reading: Reading,
+    kind: SeriesKind = SeriesKind.BARS,
     synthetic: bool = False,
     progress: Progress = silent,
 ) -> Imported:
-    """Last-price bars of a CSV or Parquet file into the raw store."""
-    return _import_bars(
-        catalogue, path, SeriesKind.BARS, symbol, interval_ms, reading=reading, synthetic=synthetic, progress=progress
-    )
-
-
-def import_mark(
-    catalogue: Catalogue,
-    path: Path,
-    *,
-    symbol: str,
-    interval_ms: Duration,
-    reading: Reading,
-    synthetic: bool = False,
-    progress: Progress = silent,
-) -> Imported:
-    """Mark-price bars (no volume) of a CSV or Parquet file into the raw store."""
-    return _import_bars(
-        catalogue, path, SeriesKind.MARK, symbol, interval_ms, reading=reading, synthetic=synthetic, progress=progress
-    )
-
-
-def _import_bars(
-    catalogue: Catalogue,
-    path: Path,
-    kind: SeriesKind,
-    symbol: str,
-    interval_ms: Duration,
-    *,
-    reading: Reading,
-    synthetic: bool,
-    progress: Progress,
-) -> Imported:
+    """Bars of a CSV or Parquet file into the raw store. kind: last-price bars, or mark-price bars (no volume)."""
     progress(f"reading {path.name}")
     with_volume = kind is SeriesKind.BARS
     raw, source = read_bars(path, symbol=symbol, interval_ms=interval_ms, reading=reading, volume_required=with_volume)

@@ -83,20 +83,20 @@ def import_file(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Store a file's rows in the raw catalogue. The same file again changes nothing; other values are refused."""
+    from qts.adapters.stores.manifest import SeriesKind
     from qts.app import data_commands
-    from qts.domain.instant import parse_instant
 
     catalogue = _catalogue()
     with steps(output) as progress:
         match kind:
             case Kind.BARS | Kind.MARK:
-                store = data_commands.import_bars if kind is Kind.BARS else data_commands.import_mark
-                result = store(
+                result = data_commands.import_bars(
                     catalogue,
                     _file(file, kind),
                     symbol=symbol,
                     interval_ms=_interval(interval),
                     reading=_reading(column, time_column, time_unit, label),
+                    kind=SeriesKind(kind.value),
                     synthetic=synthetic,
                     progress=progress,
                 )
@@ -110,11 +110,7 @@ def import_file(
                     progress=progress,
                 )
             case Kind.BRACKETS:
-                if as_of is None:
-                    raise UsageError("brackets need the date they held", next_step="name it: --as-of 2024-10-01")
-                result = data_commands.import_brackets(
-                    catalogue, _file(file, kind), symbol=symbol, as_of=parse_instant(as_of)
-                )
+                result = data_commands.import_brackets(catalogue, _file(file, kind), symbol=symbol, as_of=_as_of(as_of))
             case Kind.INSTRUMENT:
                 given = _given_instrument(symbol, tick, lot, min_notional, base=base, quote=quote)
                 result = data_commands.import_instrument(
@@ -226,6 +222,14 @@ def _file(file: Path | None, kind: Kind) -> Path:
     if file is None:
         raise UsageError(f"which file holds the {kind.value}?", next_step="qts data import FILE ...")
     return file
+
+
+def _as_of(text: str | None) -> int:
+    from qts.domain.instant import parse_instant
+
+    if text is None:
+        raise UsageError("brackets need the date they held", next_step="name it: --as-of 2024-10-01")
+    return parse_instant(text)
 
 
 def _interval(text: str | None) -> int:

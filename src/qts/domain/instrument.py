@@ -54,9 +54,6 @@ class Instrument:
         """The largest whole number of lots not above ``value`` (0 or more)."""
         return (value / self.lot).quantize(_WHOLE, rounding=ROUND_FLOOR) * self.lot
 
-    def on_lot_grid(self, quantity: Decimal) -> bool:
-        return quantity % self.lot == 0
-
     def facts(self) -> dict[str, str]:
         """The instrument as plain text, for fingerprints and manifests."""
         return {

@@ -53,7 +53,3 @@ class Funding:
         """Events at or after ``start`` and before ``end``."""
         first, last = np.searchsorted(self.occurred_at, [start, end], side="left")
         return Funding(symbol=self.symbol, occurred_at=self.occurred_at[first:last], rate=self.rate[first:last])
-
-    def largest_gap_ms(self) -> int:
-        """The longest time between two neighbouring events, 0 with fewer than two."""
-        return int(np.diff(self.occurred_at).max()) if len(self) > 1 else 0

@@ -23,7 +23,6 @@ class ReasonCode(StrEnum):
     DATA_STALE = "data-stale"
     DATA_FROM_THE_FUTURE = "data-from-the-future"
     HISTORY_TOO_SHORT = "history-too-short"
-    WINDOW_INCOMPLETE = "window-incomplete"
     DATASET_MISMATCH = "dataset-mismatch"
     TERMS_MISMATCH = "terms-mismatch"
     SYNTHETIC_DATA = "synthetic-data"
