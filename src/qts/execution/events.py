@@ -1,0 +1,224 @@
+"""What comes in: the news the machine handles, from the strategies, the venue, the market, the clock and the operator.
+
+``Fill`` of the domain is one of them, the venue's news of an execution: its
+``order_id`` is our client id and its ``fill_id`` the venue's trade id.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+
+from qts.domain.errors import UsageError
+from qts.domain.fill import Fill
+from qts.domain.instant import Instant
+from qts.domain.order import OrderType, Side
+from qts.domain.order_lifecycle import OrderState
+from qts.execution.contracts import OrderDecision
+
+
+class SendOutcome(StrEnum):
+    """What is known of a request after its answer, or after none. The table of signals: send_outcome.py."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"  # definite: the order's own fault; never sent again
+    REFUSED = "refused"  # definite: not the order's fault; a new attempt may pass, after retry_at
+    NOT_SENT = "not-sent"  # definite: no byte left
+    UNKNOWN = "unknown"
+    EXISTS = "exists"  # our id is live already
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAck:
+    """The answer to a send. venue_id: the venue's number, '' when it gave none. code: the venue's error code or 0.
+
+    halts: the reason is the account's (keys, ban, region): nothing new may be opened.
+    """
+
+    client_id: str
+    outcome: SendOutcome
+    venue_id: str = ""
+    code: int = 0
+    reason: str = ""
+    retry_at: Instant | None = None
+    halts: bool = False
+
+
+class CancelOutcome(StrEnum):
+    CANCELED = "canceled"
+    REFUSED = "refused"  # definite: not cancelled, may be asked again
+    UNKNOWN = "unknown"  # not found, or no answer: it may have filled
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAck:
+    """The answer to a cancellation. filled: cumulative quantity the venue says has filled, None when it did not say."""
+
+    client_id: str
+    outcome: CancelOutcome
+    filled: Decimal | None = None
+    code: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyAck:
+    """The answer to a modification. An unclear one (accepted None) is followed by a query."""
+
+    client_id: str
+    accepted: bool | None
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    code: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEnded:
+    """The venue's own news that an order is over. state: CANCELED, EXPIRED or REJECTED; filled: cumulative."""
+
+    client_id: str
+    state: OrderState
+    filled: Decimal | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state not in (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED):
+            raise UsageError(f"order {self.client_id}: the venue does not end an order as {self.state}")
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order as the venue lists it. conditional: in the book of conditional orders. price: limit or trigger."""
+
+    client_id: str
+    venue_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    quantity: Decimal
+    price: Decimal | None
+    filled: Decimal
+    reduce_only: bool
+    conditional: bool
+    state: OrderState
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswer:
+    """The answer to a query by client id. order: None when the venue says not found; answered False when it did not."""
+
+    client_id: str
+    order: VenueOrder | None
+    answered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One symbol as the venue sees it, asked for by reconciliation.
+
+    Complete by construction: it exists only when every part was answered; a
+    failed part makes no snapshot, since a failed query is not an empty one.
+    fills: ours and foreign, since the id that was asked for. as_of: venue clock.
+    """
+
+    symbol: str
+    position: Decimal
+    orders: tuple[VenueOrder, ...]
+    fills: tuple[Fill, ...]
+    as_of: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Best prices and the mark price of a symbol. Only the last one of a symbol matters."""
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    mark: Decimal
+    occurred_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The allowed set of one decision cycle, in the order it is to be worked, and what protect() asked for."""
+
+    decisions: tuple[OrderDecision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionWanted:
+    """A strategy moves the protective pair of the open position. A price left None stays as it is."""
+
+    symbol: str
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeReached:
+    """Nothing happened but time. ``now`` says how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueStatus:
+    """connected: requests can reach the venue. market_open: it takes orders on the symbol ('' for all)."""
+
+    connected: bool
+    market_open: bool = True
+    symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUpdate:
+    """The account's money as the venue tells it, quote. available: free of margin."""
+
+    equity: Decimal
+    available: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The process is new: what was on its way has an unknown outcome; nothing opens before reconciliation."""
+
+
+class OperatorVerb(StrEnum):
+    RESUME = "resume"  # FAIL to NORMAL; LOCKDOWN to NORMAL needs a reason
+    KILL = "kill"  # escape everything, flatten, lock down
+    ESCAPE = "escape"  # one execution or symbol, reason MANUAL
+    ACKNOWLEDGE = "acknowledge"  # foreign activity on a symbol, or its quarantine
+    PAUSE = "pause"  # no new execution
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSaid:
+    """verb: what; who: a named person; why: a reason; symbol: '' for all."""
+
+    verb: OperatorVerb
+    who: str
+    why: str = ""
+    symbol: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.who:
+            raise UsageError(f"{self.verb} needs the name of who says it")
+
+
+Event: TypeAlias = (
+    Decided
+    | ProtectionWanted
+    | OrderAck
+    | CancelAck
+    | ModifyAck
+    | Fill
+    | OrderEnded
+    | QueryAnswer
+    | Snapshot
+    | Quote
+    | TimeReached
+    | VenueStatus
+    | AccountUpdate
+    | Restarted
+    | OperatorSaid
+)

@@ -1,0 +1,175 @@
+"""The record of everything that came in and everything that went out, in order, each row bound to the one before.
+
+A row is an event with the instant it was handled at, or a command that followed
+from it. ``digest`` of a row is SHA-256 over the previous digest and the row's
+text, so that no row can be changed, dropped or moved without every later digest
+telling. The machine is a pure function of its events: handling a journal's
+events again gives its commands again, which is how a journal is checked and how
+a process comes back to where it was (replay.py).
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, is_dataclass
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import sha256
+from operator import attrgetter
+from types import NoneType, UnionType
+from typing import Final, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
+
+from qts.domain.errors import DataError
+from qts.domain.instant import Instant
+from qts.execution.commands import Command
+from qts.execution.events import Event
+
+GENESIS: Final = sha256(b"qts journal 1").hexdigest()
+
+
+class RowKind(StrEnum):
+    EVENT = "event"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """number: from 1, without gaps. at: when it was handled, ms UTC. text: kind, type and fields, as JSON."""
+
+    number: int
+    at: Instant
+    kind: RowKind
+    text: str
+    digest: str
+
+
+class Journal:
+    """Gives each entry its number and its digest. Rows wait in ``pending`` until the store has taken them."""
+
+    def __init__(self, number: int = 0, head: str = GENESIS) -> None:
+        self.number = number
+        self.head = head
+        self.pending: list[JournalRow] = []
+
+    def add(self, kind: RowKind, entry: Event | Command, at: Instant) -> None:
+        text = encode(entry)
+        self.number += 1
+        self.head = chained(self.head, self.number, at, kind, text)
+        self.pending.append(JournalRow(self.number, at, kind, text, self.head))
+
+    def taken(self) -> tuple[JournalRow, ...]:
+        """Everything not yet handed to the store, which now has it."""
+        rows, self.pending = tuple(self.pending), []
+        return rows
+
+
+def chained(previous: str, number: int, at: Instant, kind: str, text: str) -> str:
+    return sha256(f"{previous}|{number}|{at}|{kind}|{text}".encode()).hexdigest()
+
+
+def first_bad_row(rows: Iterable[JournalRow], previous: str = GENESIS, number: int = 0) -> int | None:
+    """The number of the first row that does not follow from the ones before it, or None."""
+    for row in rows:
+        number += 1
+        if row.number != number or row.digest != chained(previous, row.number, row.at, row.kind, row.text):
+            return number
+        previous = row.digest
+    return None
+
+
+# -- text and back --------------------------------------------------------------------
+
+
+def encode(entry: Event | Command) -> str:
+    """The entry as JSON: its type's name and its fields in order. Decimals are text and keep their digits."""
+    kind = type(entry)
+    return _ENCODE([kind.__name__, _FIELDS[kind](entry)])
+
+
+def decode(text: str) -> Event | Command:
+    """The entry that ``encode`` wrote. Raises DataError for a type or a shape this version does not know."""
+    try:
+        name, values = json.loads(text)
+        entry = _read(_TYPES[name], values)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise DataError(f"not a journal entry: {text[:80]} ({error})") from error
+    return cast("Event | Command", entry)
+
+
+_ROOTS: Final = (*get_args(Event), *get_args(Command))
+_Fields: TypeAlias = Callable[[object], object]
+
+
+def _fields_of(kind: type) -> _Fields:
+    names = [field.name for field in fields(kind)]
+    if not names:
+        return lambda _: ()
+    getter = attrgetter(*names)
+    return getter if len(names) > 1 else lambda entry: (getter(entry),)
+
+
+def _types() -> dict[str, type]:
+    """Every value of the contracts and what they are made of, by name."""
+    found: dict[str, type] = {}
+    waiting: list[type] = list(_ROOTS)
+    while waiting:
+        kind = waiting.pop()
+        if kind.__name__ in found:
+            continue
+        found[kind.__name__] = kind
+        for hint in get_type_hints(kind).values():
+            waiting += [each for each in _parts(hint) if is_dataclass(each)]
+    return found
+
+
+def _parts(hint: object) -> list[type]:
+    arguments = get_args(hint)
+    if not arguments:
+        return [hint] if isinstance(hint, type) else []
+    return [part for argument in arguments for part in _parts(argument)]
+
+
+_TYPES: Final = _types()
+_FIELDS: Final[dict[type, _Fields]] = {kind: _fields_of(kind) for kind in _TYPES.values()}
+_HINTS: Final[dict[type, list[object]]] = {
+    kind: [get_type_hints(kind)[field.name] for field in fields(kind)] for kind in _TYPES.values()
+}
+
+
+def _default(value: object) -> object:
+    if type(value) is Decimal:
+        return str(value)
+    return _FIELDS[type(value)](value)
+
+
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_default).encode
+
+
+def _read(hint: object, value: object) -> object:  # noqa: PLR0911 - one shape, one answer
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        options = get_args(hint)
+        if value is None and NoneType in options:
+            return None
+        return _read(next(each for each in options if each is not NoneType), value)
+    if origin is tuple:
+        inner = get_args(hint)[0]
+        return tuple(_read(inner, each) for each in _listed(value))
+    assert isinstance(hint, type)
+    if is_dataclass(hint):
+        hints = _HINTS[hint]
+        return hint(**{f.name: _read(h, v) for f, h, v in zip(fields(hint), hints, _listed(value), strict=True)})
+    if hint is Decimal:
+        return Decimal(str(value))
+    if issubclass(hint, StrEnum):
+        return hint(str(value))
+    if hint is bool or hint is int or hint is str:
+        if type(value) is not hint:
+            raise TypeError(f"{value!r} is not {hint.__name__}")
+        return value
+    raise TypeError(f"{hint} cannot be read back")
+
+
+def _listed(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is not a list")
+    return value

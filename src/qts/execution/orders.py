@@ -1,0 +1,155 @@
+"""Every order of the account, from the moment it is written down: the fold of what was sent and what was heard.
+
+One record per client id, kept for good, so that a fill that comes an hour after
+the end still finds its order. Fills are told apart by (symbol, trade id) and by
+nothing else; a fill heard twice is one fill, in whatever order they come.
+
+This is the last place before the wire, so it holds what may never be broken:
+an id goes out once; what has filled, what may be live and what is about to be
+sent of a decision never exceed its quantity.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from qts.domain.fill import Fill
+from qts.domain.instant import Instant
+from qts.domain.money import ZERO
+from qts.domain.order_lifecycle import OrderEvent, OrderState, after
+from qts.execution.commands import SendOrder
+from qts.execution.contracts import SplitOrder
+
+
+class OrderRecord:
+    """What is known of one order.
+
+    filled, notional: the sum of its trades. told: the cumulative quantity the venue named; told above
+    filled means that a trade has not been heard yet: the end of such an order is
+    not the end of its fills.
+    """
+
+    __slots__ = ("cancel_asked_at", "filled", "notional", "order", "sent_at", "state", "told", "updated_at", "venue_id")
+
+    def __init__(self, order: SplitOrder, now: Instant) -> None:
+        self.order = order
+        self.state = OrderState.CREATED
+        self.filled = ZERO
+        self.notional = ZERO
+        self.told = ZERO
+        self.venue_id = ""
+        self.sent_at = now
+        self.updated_at = now
+        self.cancel_asked_at: Instant | None = None
+
+    @property
+    def left(self) -> Decimal:
+        return self.order.quantity - self.filled
+
+    @property
+    def is_final(self) -> bool:
+        return self.state.is_final
+
+    @property
+    def is_settled(self) -> bool:
+        """Final, and every trade the venue counted has been heard."""
+        return self.state.is_final and self.filled >= self.told
+
+    @property
+    def at_risk(self) -> Decimal:
+        """The most that may be or become filled: all of it while it may live, what filled once it ended."""
+        return max(self.filled, self.told) if self.state.is_final else max(self.order.quantity, self.filled)
+
+    def move(self, event: OrderEvent, now: Instant) -> bool:
+        """Whether the state changed. Raises IllegalTransition."""
+        before = self.state
+        self.state = after(before, event)
+        self.updated_at = now
+        return self.state is not before
+
+    def facts(self) -> tuple[object, ...]:
+        return (self.order.client_id, self.state.value, self.filled, self.notional, self.told, self.venue_id)
+
+
+class OverParentError(Exception):
+    """An order would take its decision above its quantity: a bug, stopped before the wire."""
+
+
+class OrderLedger:
+    """All records, and the trades already counted."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, OrderRecord] = {}
+        self._live: dict[str, OrderRecord] = {}
+        self._of_parent: dict[str, list[OrderRecord]] = {}
+        self._quantity_max: dict[str, Decimal] = {}
+        self._trades: set[tuple[str, str]] = set()
+
+    # -- the way out ----------------------------------------------------------------
+
+    def limit_parent(self, parent_id: str, quantity_max: Decimal) -> None:
+        """From now on the orders of this decision may add up to this much and no more."""
+        self._quantity_max[parent_id] = quantity_max
+
+    def submit(self, order: SplitOrder, now: Instant) -> SendOrder:
+        """Write the order down as sent. Raises OverParentError, and for an id that was used before."""
+        if order.client_id in self._records:
+            raise OverParentError(f"{order.client_id} was sent before")
+        siblings = self._of_parent.setdefault(order.parent_id, [])
+        limit = self._quantity_max.get(order.parent_id)
+        if limit is not None:
+            committed = sum((each.at_risk for each in siblings), start=ZERO)
+            if committed + order.quantity > limit:
+                raise OverParentError(
+                    f"{order.client_id}: {committed} + {order.quantity} would be above the {limit} of {order.parent_id}"
+                )
+        record = OrderRecord(order, now)
+        record.state = OrderState.SUBMITTED
+        self._records[order.client_id] = record
+        self._live[order.client_id] = record
+        siblings.append(record)
+        return SendOrder(order)
+
+    # -- what is heard --------------------------------------------------------------
+
+    def hear(self, record: OrderRecord, event: OrderEvent, now: Instant) -> bool:
+        """Move the order by one piece of news; whether its state changed."""
+        changed = record.move(event, now)
+        if changed and record.state.is_final:
+            self._live.pop(record.order.client_id, None)
+        return changed
+
+    def count(self, fill: Fill) -> bool:
+        """Note the trade; False when it was counted before."""
+        key = (fill.symbol, fill.fill_id)
+        if key in self._trades:
+            return False
+        self._trades.add(key)
+        return True
+
+    def fill(self, record: OrderRecord, fill: Fill, now: Instant) -> None:
+        """Add a counted trade to its order, whatever state the order is in."""
+        record.filled += fill.quantity
+        record.notional += fill.quantity * fill.price
+        record.told = max(record.told, record.filled)
+        whole = record.filled >= record.order.quantity
+        self.hear(record, OrderEvent.FILL_LAST if whole else OrderEvent.FILL_PART, now)
+
+    # -- looking --------------------------------------------------------------------
+
+    def find(self, client_id: str) -> OrderRecord | None:
+        return self._records.get(client_id)
+
+    def of_parent(self, parent_id: str) -> tuple[OrderRecord, ...]:
+        return tuple(self._of_parent.get(parent_id, ()))
+
+    def live(self, symbol: str | None = None) -> Iterator[OrderRecord]:
+        """Orders that have not ended, in the order they were sent."""
+        for record in list(self._live.values()):
+            if symbol is None or record.order.symbol == symbol:
+                yield record
+
+    def everything(self) -> Iterator[OrderRecord]:
+        yield from self._records.values()
+
+    def has_counted(self, symbol: str, trade_id: str) -> bool:
+        return (symbol, trade_id) in self._trades
