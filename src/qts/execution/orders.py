@@ -25,10 +25,23 @@ class OrderRecord:
 
     filled, notional: the sum of its trades. told: the cumulative quantity the venue named; told above
     filled means that a trade has not been heard yet: the end of such an order is
-    not the end of its fills.
+    not the end of its fills. accepted_at: when the venue was first known to work it. code: the venue's error code
+    when it refused, else 0.
     """
 
-    __slots__ = ("cancel_asked_at", "filled", "notional", "order", "sent_at", "state", "told", "updated_at", "venue_id")
+    __slots__ = (
+        "accepted_at",
+        "cancel_asked_at",
+        "code",
+        "filled",
+        "notional",
+        "order",
+        "sent_at",
+        "state",
+        "told",
+        "updated_at",
+        "venue_id",
+    )
 
     def __init__(self, order: SplitOrder, now: Instant) -> None:
         self.order = order
@@ -40,6 +53,8 @@ class OrderRecord:
         self.sent_at = now
         self.updated_at = now
         self.cancel_asked_at: Instant | None = None
+        self.accepted_at: Instant | None = None
+        self.code = 0
 
     @property
     def left(self) -> Decimal:
@@ -64,6 +79,8 @@ class OrderRecord:
         before = self.state
         self.state = after(before, event)
         self.updated_at = now
+        if self.accepted_at is None and self.state is OrderState.ACCEPTED:
+            self.accepted_at = now
         return self.state is not before
 
     def facts(self) -> tuple[object, ...]:

@@ -14,9 +14,10 @@ class Position:
     """quantity: signed base units. epoch: counts positions of the symbol, from 1; 0 before the first.
 
     since: when the epoch began. cost: signed notional paid for what is held, quote.
+    filled_at: the latest instant of a fill by the venue's clock; what the venue saw before it says nothing of now.
     """
 
-    __slots__ = ("cost", "epoch", "quantity", "since", "symbol")
+    __slots__ = ("cost", "epoch", "filled_at", "quantity", "since", "symbol")
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
@@ -24,6 +25,7 @@ class Position:
         self.epoch = 0
         self.since: Instant = 0
         self.cost = ZERO
+        self.filled_at: Instant = 0
 
     @property
     def epoch_id(self) -> str:
@@ -34,6 +36,8 @@ class Position:
         signed = fill.quantity if fill.side.sign > 0 else -fill.quantity
         after = before + signed
         self.quantity = after
+        if fill.occurred_at > self.filled_at:
+            self.filled_at = fill.occurred_at
         if before == 0 or before * after < 0:
             self.epoch += 1
             self.since = now
