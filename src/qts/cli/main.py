@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from qts import __version__
-from qts.cli import backtest, data, demo, doctor, report, run, submit, world
+from qts.cli import backtest, data, demo, doctor, journal, report, run, submit, world
 from qts.cli.output import say
 from qts.domain.errors import QtsError
 
@@ -64,6 +64,7 @@ app.command("backtest")(backtest.backtest)
 app.command("submit")(submit.submit)
 app.add_typer(world.app, name="world")
 app.add_typer(run.app, name="run")
+app.add_typer(journal.app, name="journal")
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

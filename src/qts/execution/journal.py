@@ -18,7 +18,7 @@ from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Final, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
-from qts.domain.errors import DataError
+from qts.domain.errors import DataError, QtsError
 from qts.domain.instant import Instant
 from qts.execution.commands import Command
 from qts.execution.events import Event
@@ -80,7 +80,10 @@ def first_bad_row(rows: Iterable[JournalRow], previous: str = GENESIS, number: i
 
 
 def encode(entry: Event | Command) -> str:
-    """The entry as JSON: its type's name and its fields in order. Decimals are text and keep their digits."""
+    """The entry as JSON: its type's name and its fields in order. Decimals are text and keep their digits.
+
+    ASCII only, so that whatever a venue says, half a character included, can be hashed and stored.
+    """
     kind = type(entry)
     return _ENCODE([kind.__name__, _FIELDS[kind](entry)])
 
@@ -90,7 +93,7 @@ def decode(text: str) -> Event | Command:
     try:
         name, values = json.loads(text)
         entry = _read(_TYPES[name], values)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, QtsError) as error:
         raise DataError(f"not a journal entry: {text[:80]} ({error})") from error
     return cast("Event | Command", entry)
 
@@ -141,7 +144,7 @@ def _default(value: object) -> object:
     return _FIELDS[type(value)](value)
 
 
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_default).encode
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), default=_default).encode
 
 
 def _read(hint: object, value: object) -> object:  # noqa: PLR0911 - one shape, one answer
