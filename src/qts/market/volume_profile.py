@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import fsum
 from typing import Final
 
@@ -124,11 +124,10 @@ def _check_bucket(symbol: str, bucket_ms: Duration) -> None:
 def _whole_days(bars: Bars, bucket_ms: Duration) -> Sequence[Floats]:
     """Volume per bucket of every UTC day that has all its bars and some trading."""
     day = bars.opened_at // DAY_MS
-    first_rows = np.flatnonzero(np.diff(day, prepend=day[:1] - 1))
-    ends = np.append(first_rows[1:], len(bars))
+    edges = np.flatnonzero(np.diff(day, prepend=day[:1] - 1, append=day[-1:] + 1))
     per_bucket = bucket_ms // bars.interval_ms
     found = []
-    for first, end in zip(first_rows, ends, strict=True):
+    for first, end in pairwise(edges):
         if end - first == DAY_MS // bars.interval_ms and bars.volume[first:end].any():
             found.append(bars.volume[first:end].reshape(-1, per_bucket).sum(axis=1))
     return found

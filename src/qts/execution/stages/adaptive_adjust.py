@@ -71,7 +71,9 @@ class AdjustFacts:
         return self.limit_price if touch is None else touch
 
 
-def adjust(facts: AdjustFacts, config: SlippageConfig) -> AdjustAction:
+def adjust(  # noqa: PLR0911 - one situation, one answer
+    facts: AdjustFacts, config: SlippageConfig
+) -> AdjustAction:
     """The next step for what is left."""
     slipped = slippage(facts)
     if slipped > config.stop_at:
@@ -80,9 +82,8 @@ def adjust(facts: AdjustFacts, config: SlippageConfig) -> AdjustAction:
         return _stop(facts, f"{facts.rounds} rounds of adjustment are used up")
     if slipped > config.hold_at:
         detail = f"slippage {slipped:.4%} is above {config.hold_at:.4%}: the price is held"
-        return AdjustAction(
-            Adjustment.WAIT, alerts=(ExecutionAlert(SafetyCode.GR063, facts.decision_id, STAGE, detail),)
-        )
+        alert = ExecutionAlert(SafetyCode.GR063, facts.decision_id, STAGE, detail)
+        return AdjustAction(Adjustment.WAIT, alerts=(alert,))
     carried = _carried(facts)
     if carried < facts.left:
         return _reduced(facts, carried)
@@ -112,12 +113,16 @@ def _stop(facts: AdjustFacts, detail: str) -> AdjustAction:
 
 
 def _carried(facts: AdjustFacts) -> Decimal:
-    """Base units of the rest that the balance carries, at the worse of its limit and the far touch."""
+    """Base units of the rest that the balance carries, at the dearer of its limit and the far touch."""
     if facts.available is None:
         return facts.left
-    prices = [price for price in (facts.limit_price, facts.far_touch) if price is not None]
-    price = max(prices, default=facts.arrival_price)
-    return max(ZERO, facts.available * facts.leverage / price)
+    return max(ZERO, facts.available * facts.leverage / max(_prices(facts)))
+
+
+def _prices(facts: AdjustFacts) -> list[Decimal]:
+    """At which the rest may come to be filled."""
+    known = [price for price in (facts.limit_price, facts.far_touch) if price is not None]
+    return known or [facts.arrival_price]
 
 
 def _reduced(facts: AdjustFacts, carried: Decimal) -> AdjustAction:
@@ -125,16 +130,16 @@ def _reduced(facts: AdjustFacts, carried: Decimal) -> AdjustAction:
     if facts.on_bars:
         return _WAIT
     quantity = facts.instrument.quantity_down(carried)
-    price = facts.price_in_prospect or facts.arrival_price
-    if quantity == 0 or quantity * price < facts.instrument.notional_min:
+    if quantity == 0 or quantity * min(_prices(facts)) < facts.instrument.notional_min:
         return AdjustAction(Adjustment.STOP)
     return AdjustAction(Adjustment.REDUCE_QUANTITY, quantity=quantity)
 
 
 def _improved(facts: AdjustFacts, limit_price: Decimal, step: Decimal) -> Decimal | None:
-    """The limit one step nearer the far touch, at least a tick and not beyond the touch; None when it is there.
+    """The limit one step nearer the far touch and not beyond it; None when it is there, or nobody knows where it is.
 
-    The tick is the one on our side of the step, so that a round never gives up more than the step.
+    The tick is the one on our side of the step, so that a round gives up no more
+    than the step; where a step is less than a tick, it is a tick.
     """
     touch, instrument = facts.far_touch, facts.instrument
     if touch is None:
