@@ -569,6 +569,8 @@ def end(venue):
         assert all(each.is_final for each in venue.records)
         return
     covering = [each for each in venue.stops if each.order.price == venue.stop]
+    if any(each.left >= size for each in covering):
+        assert len(venue.stops) == 1, "a surplus is left"
     refused = [each for each in venue.facts().legs if each.is_final and each.order.price == venue.stop]
     assert sum((each.left for each in covering), start=ZERO) >= size or refused
     assert sum((each.left for each in venue.stops), start=ZERO) >= size
