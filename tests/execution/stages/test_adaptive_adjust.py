@@ -268,9 +268,11 @@ def test_on_bars_an_order_waits_or_goes_to_market_until_it_stops(  # noqa: PLR09
 
 
 def test_on_bars_the_urgent_go_to_market_and_the_others_wait():
-    on_bars = replace(BUY, on_bars=True, bid=None, ask=None)
-    assert adjust(on_bars, CONFIG) == AdjustAction(Adjustment.WAIT)
-    assert adjust(replace(on_bars, urgency=Urgency.URGENT), CONFIG) == AdjustAction(Adjustment.CONVERT_MARKET)
+    quoted = replace(BUY, on_bars=True)
+    assert adjust(replace(quoted, on_bars=False), CONFIG).action is Adjustment.PRICE_IMPROVE
+    for on_bars in (quoted, replace(quoted, bid=None, ask=None)):
+        assert adjust(on_bars, CONFIG) == AdjustAction(Adjustment.WAIT)
+        assert adjust(replace(on_bars, urgency=Urgency.URGENT), CONFIG) == AdjustAction(Adjustment.CONVERT_MARKET)
 
 
 @pytest.mark.parametrize(
