@@ -540,18 +540,22 @@ def test_every_story_keeps_the_invariants_and_ends_protected_or_flat(story, know
     end(venue)
 
 
+def answer(venue):
+    for each in [one for one in venue.records if not one.is_final]:
+        if each.state in _UNHEARD:
+            venue.hear(each, OrderEvent.ACCEPT)
+        if each.cancel_asked_at is not None:
+            venue.hear(each, OrderEvent.CANCEL)
+    if venue.escaping:
+        venue.hold("0")
+
+
 def end(venue):
     """From now on the venue answers, and an escape flattens; the story ends within half a minute."""
     started = venue.now
     venue.release = False
     while True:
-        for each in [one for one in venue.records if not one.is_final]:
-            if each.state in _UNHEARD:
-                venue.hear(each, OrderEvent.ACCEPT)
-            if each.cancel_asked_at is not None:
-                venue.hear(each, OrderEvent.CANCEL)
-        if venue.escaping:
-            venue.hold("0")
+        answer(venue)
         asked(venue)
         moving = any(
             each.state in _UNHEARD or each.cancel_asked_at is not None for each in venue.records if not each.is_final
