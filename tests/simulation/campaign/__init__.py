@@ -1,0 +1,1 @@
+"""Whole lives of the trading machine on a virtual clock, with faults drawn from a seed, and a judge beside it."""

@@ -1,0 +1,173 @@
+"""Runs many scenarios, in several processes, and says what happened in them and what broke.
+
+    python -m tests.simulation.campaign.campaign --seeds 500 --crash-points 5 --jobs 2
+    python -m tests.simulation.campaign.campaign --only 17            one seed, with its last events
+    python -m tests.simulation.campaign.campaign --only 17 --shrink   and the smallest plan that fails alike, stored
+
+A campaign in which too little happened fails, whatever it found.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from tests.simulation.campaign.crash_points import CRASH_POINTS
+from tests.simulation.campaign.scenario import Outcome
+from tests.simulation.campaign.shrink import shrunk, store
+from tests.simulation.campaign.subject import run, run_plan
+from tests.simulation.campaign.swarm import FAMILIES, Plan, draw
+
+Task = tuple[int, str | None]
+
+# What must happen at least this often for every hundred scenarios.
+PER_HUNDRED = {
+    "fills": 3_000,
+    "sends": 3_000,
+    "unknown": 50,
+    "stops triggered": 200,
+    "late fills": 5,
+    "fill before ack": 50,
+    "fills heard again": 20,
+    "further attempts": 20,
+    "unknown -> accepted": 20,
+    "unknown -> filled": 10,
+    "unknown -> not-placed": 10,
+    "AN030": 50,
+    "FS092": 20,
+    "FS104": 10,
+    "GR040": 5,
+    "crash random": 10,
+} | {f"fault {family}": 10 for family in FAMILIES}
+NO_FILLS_SHARE_MAX = 0.05
+
+
+@dataclass(slots=True)
+class Report:
+    scenarios: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    failed: list[tuple[Task, Outcome]] = field(default_factory=list)
+    without_fills: int = 0
+    seconds: float = 0.0
+
+    def add(self, task: Task, outcome: Outcome) -> None:
+        self.scenarios += 1
+        self.counts.update(outcome.counts)
+        if outcome.counts["fills"] == 0:
+            self.without_fills += 1
+        if outcome.violation:
+            self.failed.append((task, outcome))
+
+    def missing(self) -> list[str]:
+        """What should have happened and did not, or not often enough."""
+        found = [
+            f"{name}: {self.counts[name]} where {wanted * self.scenarios // 100} were due"
+            for name, wanted in PER_HUNDRED.items()
+            if self.counts[name] < wanted * self.scenarios // 100
+        ]
+        if self.without_fills > max(1, NO_FILLS_SHARE_MAX * self.scenarios):
+            found.append(f"{self.without_fills} of {self.scenarios} scenarios had no fill")
+        return found
+
+
+def tasks(seeds: int, first: int, crash_runs: int) -> list[Task]:
+    found: list[Task] = [(seed, None) for seed in range(first, first + seeds)]
+    for number, point in enumerate(CRASH_POINTS):
+        found += [(first + 1_000_000 + number * 1_000 + each, point) for each in range(crash_runs)]
+    return found
+
+
+def _one(task: Task) -> Outcome:
+    return run(task[0], crash_point=task[1])
+
+
+def campaign(work: Iterable[Task], jobs: int, one: Callable[[Task], Outcome] = _one) -> Report:
+    work = list(work)
+    report, began = Report(), time.perf_counter()
+    if jobs == 1:
+        for task in work:
+            report.add(task, one(task))
+    else:
+        with ProcessPoolExecutor(jobs) as pool:
+            for task, outcome in zip(work, pool.map(one, work, chunksize=4), strict=True):
+                report.add(task, outcome)
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+def table(report: Report) -> str:
+    counts = report.counts
+    rate = report.scenarios / report.seconds if report.seconds else 0.0
+    lines = [
+        f"{report.scenarios} scenarios in {report.seconds:.1f} s ({rate:.2f} a second)",
+        _named(
+            counts, "events", "rows", "parents", "sends", "fills", "foreign fills", "late fills", "fills heard again"
+        ),
+        "unknown outcomes: " + _some(counts, "unknown"),
+        "codes: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items()) if name[:2] in ("FS", "GR", "AN")),
+        f"stops triggered {counts['stops triggered']}, escapes {counts['FS092']}, differences {counts['AN030']}",
+        "faults: " + _some(counts, "fault "),
+        "crashes: " + _some(counts, "crash "),
+        f"violations: {len(report.failed)}",
+    ]
+    kinds = Counter(outcome.violation for _, outcome in report.failed)
+    lines += [f"  {name}: {n}" for name, n in kinds.most_common()]
+    return "\n".join(lines)
+
+
+def _named(counts: Counter[str], *names: str) -> str:
+    return ", ".join(f"{name} {counts[name]}" for name in names)
+
+
+def _some(counts: Counter[str], prefix: str) -> str:
+    return ", ".join(
+        f"{name.removeprefix(prefix)} {n}" for name, n in sorted(counts.items()) if name.startswith(prefix)
+    )
+
+
+def told(task: Task, outcome: Outcome, events: int = 0) -> str:
+    seed, point = task
+    where = f" at {point}" if point else ""
+    lines = [f"seed {seed}{where}: {outcome.violation} after {outcome.at} ms: {outcome.text}"]
+    return "\n".join((*lines, *outcome.last[-events:])) if events else lines[0]
+
+
+def smaller(plan: Plan, violation: str) -> Plan:
+    return shrunk(plan, lambda each: run_plan(each).violation == violation)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Scenarios with faults, on a virtual clock.")
+    parser.add_argument("--seeds", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--crash-points", type=int, default=5, help="scenarios for each crash point")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", type=int, help="run this one seed")
+    parser.add_argument("--point", help="with --only: die at this crash point")
+    parser.add_argument("--shrink", action="store_true", help="store the smallest plan that fails like the first one")
+    asked = parser.parse_args()
+    say = sys.stdout.write
+    work = (
+        [(asked.only, asked.point)] if asked.only is not None else tasks(asked.seeds, asked.first, asked.crash_points)
+    )
+    report = campaign(work, 1 if asked.only is not None else asked.jobs)
+    say(table(report) + "\n")
+    for task, outcome in report.failed[:10]:
+        say(told(task, outcome) + "\n")
+    if report.failed:
+        task, outcome = report.failed[0]
+        say(told(task, outcome, events=60) + "\n")
+        if asked.shrink:
+            plan = smaller(draw(task[0], crash_point=task[1]), outcome.violation)
+            say(f"stored: {store(plan, outcome.violation)}\n")
+    missing = [] if asked.only is not None else report.missing()
+    for each in missing:
+        say(f"too little: {each}\n")
+    return 1 if report.failed or missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

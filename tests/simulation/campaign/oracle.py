@@ -1,0 +1,411 @@
+"""The judge: the invariants of reliability.md 3.1, looked at after every stored event, every request and every fill.
+
+It believes the venue's truth, the wire and the stored rows. The machine's own
+records are read only to be compared with those. ``Violated`` ends the scenario.
+
+Not judged here, since what they are about does not exist yet: INV-08 (mandate,
+lease, approval), 14 (stored bans), 15, 17, 18, 19, 22, 25. INV-20 and 24 are
+judged in the audit phase, INV-23 when everything is at rest.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Protocol
+
+from qts.domain.fill import Fill
+from qts.domain.instrument import Instrument
+from qts.domain.money import ZERO
+from qts.domain.order import Effect, OrderType, Side
+from qts.domain.order_lifecycle import TRANSITIONS, OrderState
+from qts.domain.safety_code import REGISTRY, SafetyCode, Scope, Severity
+from qts.execution.commands import CancelOrder, Command, ModifyOrder, QueryOrder, SendOrder, TakeSnapshot
+from qts.execution.contracts import ExecutionAlert, Role, SplitOrder
+from qts.execution.events import (
+    Decided,
+    Event,
+    OperatorSaid,
+    OperatorVerb,
+    OrderAck,
+    OrderEnded,
+    QueryAnswer,
+    Quote,
+    SendOutcome,
+    Snapshot,
+)
+from qts.execution.journal import JournalRow
+from qts.execution.orders import OrderLedger, OrderRecord
+from qts.execution.positions import Positions
+from tests.simulation.campaign.truth import Truth, root
+
+_S = OrderState
+_DEATH_MS = 5_000  # recvWindow of 2 s and 3 s more (reliability 2.2)
+_LEGAL: dict[OrderState, frozenset[OrderState]] = {
+    before: frozenset(after for (state, _), after in TRANSITIONS.items() if state is before) for before in OrderState
+}
+_ACCOUNT_STOPS = frozenset(
+    code for code, facts in REGISTRY.items() if code.severity is Severity.FAIL_SAFE and facts.scope is Scope.ACCOUNT
+)
+_SYMBOL_STOPS = frozenset({SafetyCode.FS070, SafetyCode.GR040})
+
+
+class Violated(Exception):  # noqa: N818 - a finding
+    """The machine broke an invariant."""
+
+    def __init__(self, invariant: str, at: int, text: str) -> None:
+        super().__init__(f"{invariant} at {at}: {text}")
+        self.invariant = invariant
+        self.at = at
+        self.text = text
+
+
+class Looked(Protocol):
+    """What of the machine is compared with the truth."""
+
+    @property
+    def orders(self) -> OrderLedger: ...
+
+    @property
+    def positions(self) -> Positions: ...
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the journal holds about one order of ours."""
+
+    order: SplitOrder
+    sent_at: int
+    filled: Decimal = ZERO
+    state: OrderState = OrderState.SUBMITTED
+    lowest: Decimal = ZERO
+    definite: bool = False
+    not_found_at: tuple[int, ...] = ()
+    unknown: bool = False
+
+
+class Oracle:
+    def __init__(
+        self, instruments: dict[str, Instrument], position_max: Decimal, *, ignored: frozenset[str] = frozenset()
+    ) -> None:
+        self.truth = Truth()
+        self.counts: Counter[str] = Counter()
+        self._instruments = instruments
+        self._position_max = position_max
+        self._ignored = ignored
+        self.machine: Looked | None = None
+        self._now = 0
+        self._number = 0
+        self.heard: dict[str, Heard] = {}
+        self._watched: dict[str, Heard] = {}
+        self._asked: Counter[tuple[str, str]] = Counter()
+        self._wired: Counter[tuple[str, str]] = Counter()
+        self._sent: set[str] = set()
+        self.known: dict[tuple[str, str], Fill] = {}
+        self.position: dict[str, Decimal] = {}
+        self._parents: dict[str, Decimal] = {}
+        self._reducing: set[str] = set()
+        self._stopped: str = ""
+        self._stopped_symbols: dict[str, str] = {}
+        self.quotes: dict[str, Quote] = {}
+        self._snapshot_at: dict[str, int] = {}
+        self.wanted_stop: dict[str, None] = {}
+
+    def fail(self, invariant: str, text: str) -> None:
+        if invariant not in self._ignored:
+            raise Violated(invariant, self._now, text)
+        self.counts[f"ignored {invariant}"] += 1
+
+    # -- rows: what was stored ----------------------------------------------------------
+
+    def stored(self, event: Event, commands: tuple[Command, ...], rows: tuple[JournalRow, ...], now: int) -> None:
+        self._now = now
+        for row in rows:
+            self._number += 1
+            if row.number != self._number:
+                self.fail("INV-20", f"row {row.number} where {self._number} was due")
+        self._hear(event, now)
+        for command in commands:
+            self._judge_command(command, now)
+        self._compare(event, now)
+
+    def _hear(self, event: Event, now: int) -> None:  # noqa: C901, PLR0912 - one kind of news, one case
+        match event:
+            case Fill():
+                self._fold(event)
+            case Snapshot():
+                for fill in event.fills:
+                    self._fold(fill)
+                self._snapshot_at[event.symbol] = event.as_of
+            case OrderAck():
+                heard = self.heard.get(event.client_id)
+                if heard is not None and event.outcome is SendOutcome.UNKNOWN:
+                    self.counts["unknown"] += 1
+                    heard.unknown = True
+                elif heard is not None:
+                    heard.definite = True
+                    if heard.filled > 0:
+                        self.counts["fill before ack"] += 1
+            case QueryAnswer() if event.answered and event.order is None:
+                if (heard := self.heard.get(event.client_id)) is not None:
+                    heard.not_found_at += (now,)
+            case Decided():
+                for each in event.decisions:
+                    self._parents[each.order.order_id] = each.order.quantity
+                    if each.order.effect is Effect.REDUCE:
+                        self._reducing.add(each.order.order_id)
+                    elif each.order.stop_loss is not None:
+                        self.wanted_stop[each.order.symbol] = None
+            case OperatorSaid():
+                self._hear_operator(event)
+
+    def _hear_operator(self, event: OperatorSaid) -> None:
+        match event.verb:
+            case OperatorVerb.RESUME:
+                self._stopped = ""
+                self._stopped_symbols.clear()
+            case OperatorVerb.ACKNOWLEDGE:
+                if event.symbol:
+                    self._stopped_symbols.pop(event.symbol, None)
+                else:
+                    self._stopped_symbols.clear()
+            case OperatorVerb.KILL:
+                self._stopped = "killed"
+
+    def _fold(self, fill: Fill) -> None:
+        key = (fill.symbol, fill.fill_id)
+        if key in self.known:
+            self.counts["fills heard again"] += 1
+            return
+        self.known[key] = fill
+        self.position[fill.symbol] = self.position.get(fill.symbol, ZERO) + fill.quantity * fill.side.sign
+        heard = self.heard.get(fill.order_id)
+        if heard is None:
+            return
+        heard.filled += fill.quantity
+        if heard.state in (_S.CANCELED, _S.EXPIRED, _S.NOT_PLACED):
+            self.counts["late fills"] += 1
+        if heard.order.role is Role.STOP_LOSS:
+            self.counts["stops triggered"] += 1
+
+    # -- commands: what is about to leave -------------------------------------------------
+
+    def _judge_command(self, command: Command, now: int) -> None:
+        match command:
+            case SendOrder(order):
+                self._judge_send(order, now)
+            case CancelOrder(client_id):
+                self._asked["cancel", client_id] += 1
+            case ModifyOrder(client_id):
+                self._asked["modify", client_id] += 1
+            case QueryOrder() | TakeSnapshot():
+                pass
+            case ExecutionAlert():
+                self._judge_alert(command)
+
+    def _judge_alert(self, alert: ExecutionAlert) -> None:
+        self.counts[alert.code.value] += 1
+        if alert.code in _ACCOUNT_STOPS:
+            self._stopped = alert.code.value
+        elif alert.code in _SYMBOL_STOPS:
+            symbol = alert.subject if alert.subject in self._instruments else self._symbol_of(alert.subject)
+            if symbol:
+                self._stopped_symbols[symbol] = alert.code.value
+
+    def _symbol_of(self, client_id: str) -> str:
+        heard = self.heard.get(client_id)
+        return "" if heard is None else heard.order.symbol
+
+    def _judge_send(self, order: SplitOrder, now: int) -> None:
+        if order.client_id in self.heard:
+            self.fail("INV-03", f"{order.client_id} was used before")
+        heard = self.heard[order.client_id] = Heard(order, now)
+        self._watched[order.client_id] = heard
+        self.counts["sends"] += 1
+        if order.attempt > 1:
+            self.counts["further attempts"] += 1
+        if not order.reduce_only:
+            if self._stopped:
+                self.fail("INV-16", f"{order.client_id} increases after {self._stopped}")
+            if order.symbol in self._stopped_symbols:
+                self.fail("INV-16", f"{order.client_id} increases after {self._stopped_symbols[order.symbol]}")
+        parent = root(order.parent_id)
+        if (order.role is not Role.ENTRY or parent in self._reducing) and not order.reduce_only:
+            self.fail("INV-13", f"{order.client_id} is to {order.role} and not reduce-only")
+        if order.role is Role.ENTRY and parent not in self._parents:
+            self.fail("INV-03", f"{order.client_id} opens for {order.parent_id}, which nobody decided")
+        self._judge_grid(order)
+        self._judge_price(order)
+
+    def _judge_grid(self, order: SplitOrder) -> None:
+        instrument = self._instruments[order.symbol]
+        if order.quantity % instrument.lot != 0:
+            self.fail("INV-12", f"{order.client_id}: quantity {order.quantity}")
+        if order.price is not None and order.price % instrument.tick != 0:
+            self.fail("INV-12", f"{order.client_id}: price {order.price}")
+        if order.reduce_only:
+            return
+        quote = self.quotes.get(order.symbol)
+        price = order.price if order.price is not None else quote and quote.mark
+        # A market order is sized by the price it was decided at: two percent are left for the way since then.
+        if price and order.quantity * price < instrument.notional_min * Decimal("0.98"):
+            self.fail("INV-12", f"{order.client_id}: notional {order.quantity * price}")
+
+    def _judge_price(self, order: SplitOrder) -> None:
+        if order.role is not Role.STOP_LOSS:
+            return
+        position = self.position.get(order.symbol, ZERO)
+        if order.type is not OrderType.STOP or order.price is None:
+            self.fail("INV-11", f"{order.client_id}: a stop of type {order.type}")
+        elif position * order.side.sign >= 0:
+            self.fail("INV-11", f"{order.client_id}: stop to {order.side} for a position of {position}")
+
+    # -- the machine's records against the rows -------------------------------------------
+
+    def _compare(self, event: Event, now: int) -> None:
+        machine = self.machine
+        if machine is None:
+            return
+        match event:
+            case Fill():
+                self._compare_position(machine, event.symbol)
+                self._look(machine, event.order_id, now)
+            case Snapshot():
+                self._compare_position(machine, event.symbol)
+                for fill in event.fills:
+                    self._look(machine, fill.order_id, now)
+            case OrderEnded() | OrderAck():
+                self._look(machine, event.client_id, now)
+        for client_id in tuple(self._watched):
+            self._look(machine, client_id, now)
+
+    def _compare_position(self, machine: Looked, symbol: str) -> None:
+        mine, theirs = self.position.get(symbol, ZERO), machine.positions.of(symbol).quantity
+        if mine != theirs:
+            self.fail("INV-05", f"{symbol}: the rows add up to {mine}, the machine holds {theirs}")
+
+    def _look(self, machine: Looked, client_id: str, now: int) -> None:
+        heard = self.heard.get(client_id)
+        if heard is None:
+            return
+        record = machine.orders.find(client_id)
+        if record is None:
+            self.fail("INV-03", f"{client_id} was sent and is not in the ledger")
+            return
+        if record.filled != heard.filled:
+            self.fail("INV-06", f"{client_id}: fills add up to {heard.filled}, the machine counts {record.filled}")
+        if record.filled < heard.lowest:
+            self.fail("INV-07", f"{client_id}: filled fell from {heard.lowest} to {record.filled}")
+        heard.lowest = record.filled
+        if record.state is heard.state:
+            return
+        self._judge_step(record, heard, now)
+        heard.state = record.state
+        if record.is_final:
+            self._watched.pop(client_id, None)
+
+    def _judge_step(self, record: OrderRecord, heard: Heard, now: int) -> None:
+        before, after = heard.state, record.state
+        if after not in _LEGAL[before] and not any(after in _LEGAL[middle] for middle in _LEGAL[before]):
+            self.fail("INV-26", f"{record.order.client_id} went from {before} to {after}")
+        if after is _S.NOT_PLACED:
+            self._judge_absence(record, heard, now)
+        elif before is _S.UNKNOWN:
+            self.counts[f"unknown -> {after}"] += 1
+
+    def _judge_absence(self, record: OrderRecord, heard: Heard, now: int) -> None:
+        name = record.order.client_id
+        true = self.truth.orders.get(name)
+        if true is not None and (true.live or true.filled > 0):
+            self.fail("INV-21", f"{name} is at the venue and was concluded not to be")
+        if heard.definite:
+            return
+        self.counts["unknown -> not-placed"] += 1
+        times = heard.not_found_at
+        far_apart = sum(1 for a, b in pairwise(times) if b - a >= 2_000)
+        if now < heard.sent_at + _DEATH_MS:
+            self.fail("INV-21", f"{name} was given up {now - heard.sent_at} ms after it was sent")
+        if len(times) < 3 or times[-1] - times[0] < 4_000 or far_apart < 1:
+            self.fail("INV-21", f"{name} was given up on {len(times)} not-founds at {times}")
+        if self._snapshot_at.get(record.order.symbol, 0) < heard.sent_at:
+            self.fail("INV-21", f"{name} was given up without a look at the lists since it was sent")
+
+    # -- the wire -------------------------------------------------------------------------
+
+    def left(self, command: Command, now: int) -> None:
+        self._now = now
+        match command:
+            case SendOrder(order):
+                heard = self.heard.get(order.client_id)
+                if heard is None or heard.order != order:
+                    self.fail("INV-01", f"{order.client_id} left and no row says so")
+                if order.client_id in self._sent:
+                    self.fail("INV-02", f"{order.client_id} left twice")
+                self._sent.add(order.client_id)
+                self.truth.left(command)
+                self._judge_parent(order)
+                self._judge_exposure(order)
+            case CancelOrder(client_id):
+                self._count_wired("cancel", client_id)
+            case ModifyOrder(client_id):
+                self._count_wired("modify", client_id)
+
+    def _count_wired(self, verb: str, client_id: str) -> None:
+        self._wired[verb, client_id] += 1
+        if self._wired[verb, client_id] > self._asked[verb, client_id]:
+            self.fail("INV-01", f"a {verb} of {client_id} left and no row says so")
+
+    def _judge_parent(self, order: SplitOrder) -> None:
+        parent = root(order.parent_id)
+        quantity = self._parents.get(parent)
+        if quantity is None or order.role is not Role.ENTRY:
+            return
+        children = self.truth.children.get(parent, ())
+        total = sum((each.at_risk for each in children), start=ZERO)
+        if total > quantity:
+            self.fail("INV-04", f"{order.client_id}: the orders of {parent} may fill {total} of {quantity}")
+
+    def _judge_exposure(self, order: SplitOrder) -> None:
+        if order.role is not Role.ENTRY:
+            return
+        side = order.side
+        total = max(ZERO, self.position.get(order.symbol, ZERO) * side.sign)
+        for client_id, heard in self.heard.items() if len(self.heard) < 50 else tuple(self._open_entries(order.symbol)):
+            if heard.order.role is Role.ENTRY and heard.order.side is side and heard.order.symbol == order.symbol:
+                true = self.truth.orders.get(client_id)
+                if true is not None:
+                    total += max(ZERO, true.at_risk - heard.filled)
+        if total > self._position_max:
+            self.fail("INV-09", f"{order.client_id}: {order.symbol} may reach {total} of {self._position_max}")
+
+    def _open_entries(self, symbol: str) -> list[tuple[str, Heard]]:
+        return [(name, self.heard[name]) for name in self.truth.open.get(symbol, {}) if name in self.heard]
+
+    def lost(self, command: Command) -> None:
+        self.truth.lost(command)
+
+    def arrived(self, command: Command, answer: object, now: int) -> None:
+        self._now = now
+        self.truth.arrived(command, answer)
+
+    # -- the venue --------------------------------------------------------------------------
+
+    def told(self, event: Fill | OrderEnded, now: int) -> None:
+        self._now = now
+        moved = self.truth.told(event)
+        if moved is None or not isinstance(event, Fill):
+            return
+        before, after = moved
+        true = self.truth.orders.get(event.order_id)
+        if true is None:
+            return
+        if true.order.role is not Role.ENTRY and (abs(after) >= abs(before) or before * after < 0):
+            self.fail("INV-13", f"{event.order_id} ({true.order.role}) took the position from {before} to {after}")
+        if true.filled > true.quantity:
+            self.fail("INV-07", f"{event.order_id} filled {true.filled} of {true.quantity}")
+        if len(self.truth.live(event.symbol, Role.STOP_LOSS)) > 4:
+            self.fail("INV-27", f"{event.symbol} has more than four stops")
+
+    def side_of(self, symbol: str) -> Side | None:
+        position = self.position.get(symbol, ZERO)
+        return None if position == 0 else (Side.BUY if position > 0 else Side.SELL)
