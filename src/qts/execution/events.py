@@ -142,9 +142,13 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The allowed set of one decision cycle, in the order it is to be worked, and what protect() asked for."""
+    """The allowed set of one decision cycle, in the order it is to be worked.
+
+    available: quote, free of margin when it was decided; None where nobody said.
+    """
 
     decisions: tuple[OrderDecision, ...]
+    available: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +185,13 @@ class AccountUpdate:
 @dataclass(frozen=True, slots=True)
 class Restarted:
     """The process is new: what was on its way has an unknown outcome; nothing opens before reconciliation."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOverflow:
+    """The lane of urgent events ran over its bound. depth: how many waited; none of them is lost."""
+
+    depth: int
 
 
 class OperatorVerb(StrEnum):
@@ -220,5 +231,6 @@ Event: TypeAlias = (
     | VenueStatus
     | AccountUpdate
     | Restarted
+    | QueueOverflow
     | OperatorSaid
 )
