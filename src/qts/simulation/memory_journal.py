@@ -33,7 +33,7 @@ class MemoryJournal:
         bad = first_bad_row(rows, head, number)
         if bad is not None:
             raise StorageError(
-                f"row {bad} does not follow from the last row of the journal, {number}: nothing was written",
+                f"these rows do not follow: the journal ends with row {number}, and row {bad} does not chain",
                 place="journal in memory",
                 next_step="go on from the journal's head",
             )

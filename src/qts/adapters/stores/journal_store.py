@@ -58,13 +58,13 @@ class JournalReader:
 
     def __init__(self, path: Path, *, vfs: str | None = None, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         self._place = str(path)
-        if not path.exists():
+        if not path.is_file():
             raise StorageError("there is no journal here", place=self._place, next_step="check the path")
         self._connection = _connect(path, apsw.SQLITE_OPEN_READONLY, vfs, busy_timeout_ms)
         try:
             _require_journal(self._connection, self._place)
         except BaseException:
-            self._connection.close()
+            _let_go(self._connection)
             raise
 
     def rows(self, after: int = 0) -> Iterator[JournalRow]:
@@ -88,7 +88,7 @@ class JournalReader:
         return None if bad is None else bad.number
 
     def close(self) -> None:
-        self._connection.close()
+        _let_go(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -131,18 +131,18 @@ class SqliteJournal:
             _prepare(self._connection, self._place)
             self._reader = JournalReader(path, vfs=vfs, busy_timeout_ms=busy_timeout_ms)
         except apsw.Error as error:
-            self._connection.close()
+            _let_go(self._connection)
             raise journal_error(error, self._place) from error
         except BaseException:
-            self._connection.close()
+            _let_go(self._connection)
             raise
 
     def append(self, rows: Iterable[JournalRow]) -> None:
         """All of the rows or none, on the platter when this returns.
 
-        Raises StorageError when they do not follow from the head, or cannot be
-        written; the record is then as it was, and the same rows may be tried
-        again. Only if the machine fails right then may the rows be found in it.
+        Raises StorageError when they do not follow from the head or cannot be
+        written. Then none of them is in the record, unless the disk failed in
+        the very moment of the commit: ``head`` tells, and never half of them are.
         """
         rows = tuple(rows)
         if not rows:
@@ -176,7 +176,7 @@ class SqliteJournal:
 
     def close(self) -> None:
         self._reader.close()
-        self._connection.close()
+        _let_go(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -190,7 +190,7 @@ class SqliteJournal:
         bad = first_bad_row(rows, head, number)
         if bad is not None:
             raise StorageError(
-                f"row {bad} does not follow from the last row of the journal, {number}: nothing was written",
+                f"these rows do not follow: the journal ends with row {number}, and row {bad} does not chain",
                 place=self._place,
                 next_step="if another process writes this journal, stop one of the two; then start again",
             )
@@ -214,11 +214,11 @@ def refuse_old_sqlite(version: str) -> None:
 
 def _make_file(path: Path) -> None:
     """An empty file only its owner may open; SQLite gives its companions the same permissions."""
+    if path.is_file():
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-    except FileExistsError:
-        return
     except OSError as error:
         raise storage_error("cannot make", path, error) from error
     os.close(descriptor)
@@ -232,6 +232,12 @@ def _connect(path: Path, flags: int, vfs: str | None, busy_timeout_ms: int) -> a
     except apsw.Error as error:
         raise journal_error(error, str(path)) from error
     return connection
+
+
+def _let_go(connection: apsw.Connection) -> None:
+    """Closes. A disk that fails now takes nothing with it: what was appended is on the platter."""
+    with suppress(apsw.Error):
+        connection.close()
 
 
 def _prepare(connection: apsw.Connection, place: str) -> None:
