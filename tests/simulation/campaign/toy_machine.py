@@ -90,6 +90,7 @@ class ToyMachine:
                     self._decide(decision, now)
             case Fill():
                 self._fill(event, now)
+                self._protect(event.symbol, now)
             case OrderEnded():
                 self._move(event.client_id, _ENDED[event.state], now)
             case OrderAck():
@@ -139,12 +140,9 @@ class ToyMachine:
         if not orders.count(fill) and self._fault != "no dedupe":
             return
         record = orders.find(fill.order_id)
-        if record is not None and record.is_final and self._fault == "late fill dropped":
-            return
         self.account.positions.of(fill.symbol).apply(fill, now)
         if record is not None:
             orders.fill(record, fill, now)
-        self._protect(fill.symbol, now)
 
     def _protect(self, symbol: str, now: int) -> None:
         position = self.account.positions.of(symbol)
@@ -206,7 +204,8 @@ class ToyMachine:
 
     def _move(self, client_id: str, event: OrderEvent, now: int) -> None:
         record = self.account.orders.find(client_id)
-        if record is not None and not (record.is_final and event is OrderEvent.REJECT):
+        late = event in (OrderEvent.REJECT, OrderEvent.PROVE_ABSENT)
+        if record is not None and not (late and record.state not in (OrderState.SUBMITTED, OrderState.UNKNOWN)):
             self.account.orders.hear(record, event, now)
 
     def _compare(self, snapshot: Snapshot, now: int) -> None:

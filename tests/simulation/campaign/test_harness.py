@@ -1,0 +1,133 @@
+"""The harness is believed only because it is seen to fail: on machines that do wrong, on plans that do nothing.
+
+A toy machine that does right passes under the faults it was made for, and each of its wrong variants is found.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.campaign.campaign import Report, tasks
+from tests.simulation.campaign.crash_points import CRASH_POINTS
+from tests.simulation.campaign.scenario import Outcome, Scenario
+from tests.simulation.campaign.shrink import shrunk
+from tests.simulation.campaign.swarm import SYMBOLS, Plan, draw, plan_from_json
+from tests.simulation.campaign.toy_machine import ToyMachine
+from tests.simulation.campaign.toy_venue import ToyVenue
+from tests.simulation.campaign.virtual_time import Schedule, stream
+
+BEARABLE = {"dup", "drop_reply", "lose", "unknown_acting", "hold", "swap", "slow_reply", "foreign_trade"}
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def bearable(seed: int, crash_point: str | None = None) -> Plan:
+    """The plan of a seed, less what the toy knows nothing of."""
+    plan = draw(seed, crash_point=crash_point)
+    return replace(
+        plan,
+        killed=False,
+        faults=tuple(each for each in plan.faults if each.family in BEARABLE),
+        work=tuple(each for each in plan.work if each.kind in ("entry", "exit")),
+    )
+
+
+def toy(plan: Plan, fault: str = "") -> Outcome:
+    return Scenario(plan, lambda: ToyMachine(SYMBOLS, fault), ToyVenue).run()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_machine_that_does_right_passes(seed: int) -> None:
+    outcome = toy(bearable(seed))
+    assert outcome.violation == "", outcome.text
+    assert outcome.counts["fills"] > 0
+
+
+@pytest.mark.parametrize("point", ["K01", "K03", "K04", "K06", "K07", "K08", "K09", "K10", "K11", "K12"])
+def test_a_machine_that_does_right_survives_its_death(point: str) -> None:
+    outcome = toy(bearable(1_000, point))
+    assert outcome.violation == "", outcome.text
+    assert outcome.counts[f"crash {point}"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "found_as"),
+    [
+        ("no dedupe", {"INV-05", "INV-06"}),
+        ("sends twice", {"INV-02", "INV-03"}),
+        ("stop wrong side", {"INV-11"}),
+        ("no stop", {"LIV-01"}),
+        ("no reconcile", {"LIV-02", "INV-05"}),
+        ("unknown is no", {"INV-21"}),
+    ],
+)
+def test_a_machine_that_does_wrong_is_found(fault: str, found_as: set[str]) -> None:
+    violations = (toy(bearable(seed), fault).violation for seed in range(30))
+    assert next(filter(None, violations), "") in found_as
+
+
+def test_two_processes_write_the_same_transcript() -> None:
+    program = (
+        "from tests.simulation.campaign.test_harness import bearable, toy\n"
+        "print(*(toy(bearable(seed)).transcript for seed in (2, 4, 8)))"
+    )
+
+    def transcript(hash_seed: str) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    first = transcript("1")
+    assert first == transcript("271828")
+    assert len(set(first.split())) == 3
+
+
+def test_a_failing_plan_is_made_smaller_and_still_fails() -> None:
+    plan = next(each for seed in range(30) if toy(each := bearable(seed), "no dedupe").violation == "INV-05")
+    small = shrunk(plan, lambda each: toy(each, "no dedupe").violation == "INV-05", tries=120)
+    assert toy(small, "no dedupe").violation == "INV-05"
+    assert toy(small).violation == ""
+    assert len(small.faults) <= 2
+    assert len(small.work) <= 3
+    assert plan_from_json(small.to_json()) == small
+
+
+def test_a_plan_is_a_function_of_its_seed_and_can_be_stored() -> None:
+    assert draw(5) == draw(5)
+    assert draw(5) != draw(6)
+    assert plan_from_json(draw(5).to_json()) == draw(5)
+
+
+def test_a_campaign_that_did_nothing_fails() -> None:
+    report = Report()
+    for seed in range(100):
+        report.add((seed, None), Outcome(seed))
+    assert any(each.startswith("fills") for each in report.missing())
+    assert any("no fill" in each for each in report.missing())
+
+
+def test_every_crash_point_gets_its_runs() -> None:
+    found = tasks(10, 0, 2)
+    assert len(found) == 10 + 2 * len(CRASH_POINTS)
+    assert len({seed for seed, _ in found}) == len(found)
+
+
+def test_simultaneous_things_keep_their_order_unless_they_are_shuffled() -> None:
+    def order(schedule: Schedule) -> list[int]:
+        seen: list[int] = []
+        for number in range(20):
+            schedule.at(5, "thing", lambda n=number: seen.append(n))
+        schedule.at(1, "earlier", lambda: seen.append(-1))
+        schedule.run(10)
+        return seen
+
+    assert order(Schedule(0)) == [-1, *range(20)]
+    shuffled = order(Schedule(0, stream(1, "ties")))
+    assert shuffled[0] == -1
+    assert shuffled != [-1, *range(20)]
+    assert sorted(shuffled) == [-1, *range(20)]
