@@ -20,6 +20,7 @@ class Cause(StrEnum):
     STOP_LOSS = "stop-loss"
     TAKE_PROFIT = "take-profit"
     LIQUIDATION = "liquidation"
+    ADL = "adl"  # auto-deleveraging: the venue closed it against somebody's liquidation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

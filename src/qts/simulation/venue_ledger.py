@@ -1,0 +1,137 @@
+"""What the simulated venue knows of the account's money: every posting, and what follows from the last one.
+
+The book adds up exactly after every posting (``Book.check``). The liquidation
+price is that of the position as it stands, worked out when somebody asks.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from qts.domain.book import Book
+from qts.domain.fill import Cause, Fill, FundingPayment, Liquidity
+from qts.domain.instant import Instant
+from qts.domain.instrument import Instrument
+from qts.domain.money import on_money_grid
+from qts.domain.refusal import RefusalCode
+from qts.execution.contracts import SplitOrder
+from qts.market.brackets import BracketHistory, BracketTable
+from qts.risk.liquidation import liquidation_price
+from qts.simulation.costs import Frictions
+from qts.simulation.margin import margin_objection
+from qts.simulation.result import Refusal
+from qts.simulation.trade_log import TradeLog
+from qts.simulation.venue_orders import FillPrice, Working
+from qts.simulation.venue_rules import Objection, VenueCode
+
+_FOREVER: Instant = 2**63 - 1
+
+
+class VenueLedger:
+    """now: the instant that has been reached; what is posted is posted at it."""
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        frictions: Frictions,
+        capital: Decimal,
+        *,
+        brackets: BracketHistory | None,
+        reason_of: Callable[[SplitOrder], str],
+    ) -> None:
+        self.book = Book(capital, frictions.leverage)
+        self.trades = TradeLog(instrument.symbol)
+        self.fills: list[Fill] = []
+        self.payments: list[FundingPayment] = []
+        self.refusals: list[Refusal] = []
+        self.now: Instant = 0
+        self._instrument = instrument
+        self._frictions = frictions
+        self._reason_of = reason_of
+        self._brackets = brackets
+        self._table: BracketTable | None = None
+        self._table_ends: Instant = -_FOREVER
+        self._liquidation: Decimal | None = None
+        self._liquidation_is_known = True
+
+    def reach(self, now: Instant) -> None:
+        """Time is now. What happens from here on happens at this instant, under its bracket table."""
+        self.now = now
+        if now >= self._table_ends and self._brackets is not None:
+            self._table = self._brackets.at(now)
+            later = (table.as_of for table in self._brackets.tables if table.as_of > now)
+            self._table_ends = min(later, default=_FOREVER)
+            self._liquidation_is_known = False
+
+    @property
+    def liquidation(self) -> Decimal | None:
+        """Mark price at which the position, as it stands, is taken; None when there is none."""
+        if not self._liquidation_is_known:
+            book, self._liquidation_is_known = self.book, True
+            if book.position == 0 or self._table is None:
+                self._liquidation = None
+            else:
+                self._liquidation = liquidation_price(book.position, book.basis, book.margin, self._table)
+        return self._liquidation
+
+    def post(self, working: Working, quantity: Decimal, price: FillPrice, fee: Decimal, cause: Cause) -> Fill:
+        order = working.order
+        working.trades += 1
+        fill = Fill(
+            fill_id=f"{order.client_id}/{working.trades}",
+            order_id=order.client_id,
+            symbol=order.symbol,
+            side=order.side,
+            quantity=quantity,
+            price=price.paid,
+            reference_price=price.reference,
+            fee=fee,
+            liquidity=price.liquidity,
+            cause=cause,
+            realized_pnl=self.book.fill(order.side, quantity, price.paid, fee),
+            occurred_at=self.now,
+        )
+        self.fills.append(fill)
+        self.trades.add_fill(fill, self._reason_of(order))
+        self._liquidation_is_known = False
+        self.book.check()
+        return fill
+
+    def pay_funding(self, rate: Decimal, price: Decimal, occurred_at: Instant) -> None:
+        """Charge (or credit) who holds a position; price: the mark price its notional is taken at."""
+        book = self.book
+        if book.position == 0:
+            return
+        amount = on_money_grid(book.position * price * rate)
+        book.pay_funding(amount)
+        self.trades.add_funding(amount)
+        self.payments.append(
+            FundingPayment(
+                symbol=self._instrument.symbol,
+                occurred_at=occurred_at,
+                rate=rate,
+                position=book.position,
+                price=price,
+                amount=amount,
+            )
+        )
+        self._liquidation_is_known = False
+        book.check()
+
+    def margin_objection(self, order: SplitOrder, quantity: Decimal, price: Decimal) -> Objection | None:
+        """Why a fill may not open what it would open, both numbers in the reason; noted as a refusal."""
+        fee = self._frictions.fee(quantity, price, Liquidity.TAKER)
+        found = margin_objection(self.book, self._table, side=order.side, quantity=quantity, price=price, fee=fee)
+        if found is None:
+            return None
+        code, detail = found
+        refusal = Refusal(occurred_at=self.now, order_id=order.client_id, codes=(code.value,), detail=detail)
+        self.refusals.append(refusal)
+        is_money = code is RefusalCode.MARGIN_INSUFFICIENT
+        return Objection(VenueCode.MARGIN if is_money else VenueCode.LEVERAGE, f"{code.value}: {detail}")
+
+    def liquidation_fee(self, quantity: Decimal, price: Decimal, loss_limit: Decimal) -> None:
+        """Charge the fee of a liquidation just posted; what the wallet lost beyond ``loss_limit`` comes back."""
+        fee = on_money_grid(quantity * price * self._frictions.liquidation_fee_rate)
+        credit = self.book.pay_liquidation(fee, loss_limit)
+        self.trades.add_fee(fee - credit)
+        self.book.check()

@@ -1,0 +1,218 @@
+"""What the simulated venue keeps of orders.
+
+Which are open, in which of the two books, when a market serves them, and every
+order that ever was.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import Enum
+from typing import NamedTuple
+
+from qts.domain.fill import Cause, Liquidity
+from qts.domain.instant import Instant
+from qts.domain.money import ZERO
+from qts.domain.order import OrderType
+from qts.domain.order_lifecycle import OrderState
+from qts.execution.contracts import Role, SplitOrder
+from qts.execution.events import VenueOrder
+
+
+class Phase(Enum):
+    """When a market serves an order."""
+
+    AT_MARKET = "at-market"
+    STOP = "stop"  # protects a position
+    TARGET = "target"
+    RESTING = "resting"  # limits and stop orders that are neither
+
+
+class FillPrice(NamedTuple):
+    """paid: with slippage. reference: without."""
+
+    paid: Decimal
+    reference: Decimal
+    liquidity: Liquidity
+
+
+class Working:
+    """An order the venue accepted.
+
+    number: counts all orders of the venue, from 1; its text is the venue's id.
+    price, quantity: as last modified. left: what may still fill; a reduce-only
+    order loses what it cannot reduce, so filled + left may fall short of
+    quantity. level: the price as the columns have it, NaN at market. since: when
+    it got its price. trades: fills under its client id so far.
+    """
+
+    __slots__ = (
+        "filled",
+        "left",
+        "level",
+        "number",
+        "order",
+        "phase",
+        "price",
+        "quantity",
+        "since",
+        "state",
+        "trades",
+    )
+
+    def __init__(self, order: SplitOrder, number: int, trades: int, now: Instant) -> None:
+        self.order = order
+        self.number = number
+        self.trades = trades
+        self.since = now
+        self.price = order.price
+        self.level = float("nan") if order.price is None else float(order.price)
+        self.quantity = order.quantity
+        self.left = order.quantity
+        self.filled = ZERO
+        self.state = OrderState.ACCEPTED
+        self.phase = _phase_of(order)
+
+    @property
+    def venue_id(self) -> str:
+        return str(self.number)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is OrderState.ACCEPTED
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether it waits in the conditional book; once triggered it is an ordinary order at market."""
+        return self.order.type is OrderType.STOP and self.phase is not Phase.AT_MARKET
+
+    @property
+    def goes_first(self) -> bool:
+        """Whether it is what a protective stop left: served before every other order at market."""
+        return self.order.role is Role.STOP_LOSS
+
+    @property
+    def cause(self) -> Cause:
+        match self.order.role:
+            case Role.STOP_LOSS:
+                return Cause.STOP_LOSS
+            case Role.TAKE_PROFIT:
+                return Cause.TAKE_PROFIT
+            case Role.ENTRY | Role.EXIT | Role.ESCAPE:
+                return Cause.ORDER
+
+    def reduces(self, position: Decimal) -> bool:
+        """Whether its side is the one that makes a signed position smaller."""
+        return position * self.order.side.sign < 0
+
+    def as_listed(self) -> VenueOrder:
+        order = self.order
+        return VenueOrder(
+            client_id=order.client_id,
+            venue_id=self.venue_id,
+            symbol=order.symbol,
+            side=order.side,
+            type=order.type,
+            quantity=self.quantity,
+            price=self.price,
+            filled=self.filled,
+            reduce_only=order.reduce_only,
+            conditional=self.is_conditional,
+            state=self.state,
+        )
+
+
+def _phase_of(order: SplitOrder) -> Phase:
+    if order.type is OrderType.MARKET:
+        return Phase.AT_MARKET
+    if order.type is OrderType.STOP:
+        return Phase.STOP if order.role is Role.STOP_LOSS else Phase.RESTING
+    return Phase.TARGET if order.role is Role.TAKE_PROFIT else Phase.RESTING
+
+
+class VenueOrders:
+    """Both books.
+
+    open: what has not ended, by client id, in the order it was sent. latest: the
+    last order of each client id. history: every order, in the order it was sent.
+    conditional: how many open ones wait for their trigger. changes: grows with
+    every order that comes, goes, or takes another price or phase.
+    """
+
+    def __init__(self) -> None:
+        self.open: dict[str, Working] = {}
+        self.latest: dict[str, Working] = {}
+        self.history: list[Working] = []
+        self.conditional = 0
+        self.changes = 0
+
+    @property
+    def ordinary(self) -> int:
+        return len(self.open) - self.conditional
+
+    def add(self, order: SplitOrder, now: Instant) -> Working:
+        before = self.latest.get(order.client_id)
+        working = Working(order, len(self.history) + 1, 0 if before is None else before.trades, now)
+        self.open[order.client_id] = self.latest[order.client_id] = working
+        self.history.append(working)
+        self.changes += 1
+        if order.type is OrderType.STOP:
+            self.conditional += 1
+        return working
+
+    def trigger(self, working: Working) -> None:
+        """From now on it is at market."""
+        if working.phase is not Phase.AT_MARKET:
+            working.phase = Phase.AT_MARKET
+            self.conditional -= 1
+            self.changes += 1
+
+    def end(self, working: Working, state: OrderState) -> None:
+        if working.is_conditional:
+            self.conditional -= 1
+        working.state = state
+        del self.open[working.order.client_id]
+        self.changes += 1
+
+    def at_market(self) -> Iterator[Working]:
+        """What a stop left first, then in the order sent."""
+        found = [each for each in self.open.values() if each.phase is Phase.AT_MARKET]
+        if len(found) > 1:
+            found.sort(key=_stops_first)
+        return _walk(found)
+
+    def in_phase(self, phase: Phase) -> Iterator[Working]:
+        return _walk([each for each in self.open.values() if each.phase is phase])
+
+    def stops_nearest_first(self, position: Decimal) -> Iterator[Working]:
+        """Protective stops of a signed position, not 0, in the order a falling (or rising) price meets them."""
+        found = [each for each in self.open.values() if each.phase is Phase.STOP and each.reduces(position)]
+        if len(found) > 1:
+            found.sort(key=_level, reverse=position > 0)
+        return _walk(found)
+
+    def resting_reduce_only(self, order: SplitOrder) -> Decimal:
+        """What open limits that only reduce, on the order's side and other than it, may still take."""
+        sizes = (
+            each.left
+            for each in self.open.values()
+            if each.order.reduce_only
+            and each.order.type is OrderType.LIMIT
+            and each.order.side is order.side
+            and each.order.client_id != order.client_id
+        )
+        return sum(sizes, start=ZERO)
+
+
+def _walk(found: list[Working]) -> Iterator[Working]:
+    """Survives that orders end on the way."""
+    for working in found:
+        if working.state is OrderState.ACCEPTED:
+            yield working
+
+
+def _stops_first(working: Working) -> bool:
+    return not working.goes_first
+
+
+def _level(working: Working) -> float:
+    return working.level
