@@ -103,7 +103,7 @@ _FAILED = frozenset({OrderState.REJECTED, OrderState.EXPIRED, OrderState.CANCELE
 
 def protect(facts: ProtectionFacts, now: Instant) -> tuple[ProtectionStep, ...]:
     """What is to be done now, in this order; () when nothing is."""
-    if not facts.legs and (not facts.position or (facts.wanted_stop is None and facts.wanted_target is None)):
+    if not facts.legs and (facts.position == 0 or (facts.wanted_stop is None and facts.wanted_target is None)):
         return ()
     held = facts.position.copy_abs()
     if _stands(facts, held):
@@ -114,11 +114,11 @@ def protect(facts: ProtectionFacts, now: Instant) -> tuple[ProtectionStep, ...]:
         if leg.is_final:
             if leg.cancel_asked_at is None and leg.state in _FAILED and leg.order.parent_id == facts.epoch_id:
                 own.append(leg)
-        elif size and leg.order.parent_id == facts.epoch_id and leg.order.side is _closing(facts):
+        elif size > 0 and leg.order.parent_id == facts.epoch_id and leg.order.side is _closing(facts):
             own.append(leg)
         else:
             steps += _cancelled([leg], now)
-    if not size:
+    if size == 0:
         return tuple(steps)
     steps += _stop_steps(facts, size, [leg for leg in own if leg.order.role is Role.STOP_LOSS], now)
     gives_way = facts.escaping or facts.release_target or any(type(step) is EscapeNow for step in steps)
@@ -131,7 +131,7 @@ def protect(facts: ProtectionFacts, now: Instant) -> tuple[ProtectionStep, ...]:
 def _stands(facts: ProtectionFacts, held: Decimal) -> bool:
     """Whether the pair is plainly there: the usual case, seen without building anything."""
     stop, target = facts.wanted_stop, facts.wanted_target
-    if not held or facts.release_target or facts.escaping or stop is None:
+    if held < facts.instrument.lot or facts.release_target or facts.escaping or stop is None:
         return False
     for leg in facts.legs:
         order = leg.order

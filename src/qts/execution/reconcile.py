@@ -66,7 +66,7 @@ class Differences:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the venue and the record were seen to agree. Old news is not agreement."""
+        """Whether the venue and the record were seen to agree, but for orders of unknown outcome. Old news is not."""
         return self.gap == 0 and not (
             self.missed
             or self.foreign
@@ -145,7 +145,7 @@ def differences(
         zombies=(*zombies, *(_cancel_record(each) for each in nowhere if concluded and each.order.is_conditional)),
         foreign_orders=tuple(foreign_orders),
         gap=gap,
-        correction=_correction(ledger, position, snapshot, gap, correct_at) if gap and correct_at else None,
+        correction=_correction(ledger, position, snapshot, gap=gap, price=correct_at),
         open_ids=frozenset(listed),
     )
 
@@ -215,9 +215,11 @@ def _gap(position: Position, snapshot: Snapshot, unheard: Iterable[Fill]) -> Dec
 
 
 def _correction(
-    ledger: OrderLedger, position: Position, snapshot: Snapshot, gap: Decimal, price: Decimal
+    ledger: OrderLedger, position: Position, snapshot: Snapshot, *, gap: Decimal | None, price: Decimal | None
 ) -> Fill | None:
-    """One fill over the gap, or None when this very one was counted before and did not help."""
+    """One fill over the gap on the last try, or None when this very one was counted before and did not help."""
+    if gap is None or gap == 0 or price is None:
+        return None
     last = max(snapshot.fills, key=_made).fill_id if snapshot.fills else ""
     fill_id = short_id("fix", snapshot.symbol, position.epoch, plain(snapshot.position), plain(gap), last)
     if ledger.has_counted(snapshot.symbol, fill_id):
