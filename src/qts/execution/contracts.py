@@ -248,7 +248,11 @@ class EscapeResult:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """The end of an execution. filled: base units. average_price: exact quotient, None when nothing filled."""
+    """The end of an execution.
+
+    filled: base units. average_price: exact quotient, None when nothing filled.
+    rest_wanted: the rest did not fill although nobody gave it up on purpose.
+    """
 
     decision: OrderDecision
     state: ExecutionState
@@ -259,6 +263,7 @@ class ExecutionResult:
     escape: EscapeResult | None
     finished_at: Instant
     reason: str = ""
+    rest_wanted: bool = False
 
     @property
     def fill_rate(self) -> Decimal:

@@ -126,6 +126,13 @@ class OrderLedger:
         siblings.append(record)
         return SendOrder(order)
 
+    def excess_of(self, parent_id: str) -> Decimal:
+        """By how much the fills of a decision exceed its quantity; 0 or less when they do not."""
+        limit = self._quantity_max.get(parent_id)
+        if limit is None:
+            return ZERO
+        return sum((each.filled for each in self._of_parent[parent_id]), start=ZERO) - limit
+
     # -- what is heard --------------------------------------------------------------
 
     def hear(self, record: OrderRecord, event: OrderEvent, now: Instant) -> bool:

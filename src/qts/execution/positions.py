@@ -36,8 +36,7 @@ class Position:
         signed = fill.quantity if fill.side.sign > 0 else -fill.quantity
         after = before + signed
         self.quantity = after
-        if fill.occurred_at > self.filled_at:
-            self.filled_at = fill.occurred_at
+        self.filled_at = max(self.filled_at, fill.occurred_at)
         if before == 0 or before * after < 0:
             self.epoch += 1
             self.since = now

@@ -1,0 +1,185 @@
+"""What execution knows of the account, and the one door through which orders leave it.
+
+Orders, positions, safety, the last quotes, the venue's status and the money it
+told of. Everything here is a fold of the events handled so far. ``send`` and
+``cancel`` are the last lines before the wire: what they let out is journaled and
+then performed, so what may never go out is held here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from qts.domain.instant import DAY_MS, Duration, Instant
+from qts.domain.instrument import Instrument
+from qts.domain.money import ZERO
+from qts.domain.order import Side
+from qts.domain.order_lifecycle import OrderState
+from qts.domain.safety_code import REGISTRY, Scope, Severity
+from qts.execution.commands import CancelOrder, Command
+from qts.execution.contracts import ExecutionAlert, Role, SlippageConfig, SplitConfig, SplitOrder
+from qts.execution.events import Quote
+from qts.execution.orders import OrderLedger, OrderRecord
+from qts.execution.positions import Positions
+from qts.execution.stages.precheck import PreCheckLimits
+from qts.market.volume_profile import VolumeProfile
+from qts.risk.safety_state import AccountSafety
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionSettings:
+    """How one account is worked.
+
+    on_bars: time is served at bar closes and no quotes come, so adjusting may
+    only wait or convert. reconcile_ms: how often the venue is asked for
+    everything, None for only when something is in doubt. id_prefix: what every
+    client id of ours begins with; '' where nobody else trades the account.
+    quantity_max: the venue's largest market order per symbol.
+    """
+
+    instruments: Mapping[str, Instrument]
+    profiles: Mapping[str, VolumeProfile] = field(default_factory=dict)
+    quantity_max: Mapping[str, Decimal] = field(default_factory=dict)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    slippage: SlippageConfig = field(default_factory=SlippageConfig)
+    limits: PreCheckLimits = field(default_factory=PreCheckLimits)
+    reconcile_ms: Duration | None = None
+    on_bars: bool = False
+    id_prefix: str = ""
+
+
+class ExecutionAccount:
+    """One account's state while it runs. ``out`` collects the commands of the event being handled."""
+
+    def __init__(self, settings: ExecutionSettings) -> None:
+        self.settings = settings
+        self.orders = OrderLedger()
+        self.positions = Positions()
+        self.safety = AccountSafety()
+        self.out: list[Command] = []
+        self.touched: dict[str, None] = {}  # symbols whose protection may have to change, in order
+        self.available: Decimal | None = None
+        self.equity: Decimal | None = None
+        self.connected = True
+        self.paused = False
+        self.equity_at_start: Decimal | None = None
+        self.in_doubt: dict[str, None] = {}  # symbols not reconciled since a restart
+        self.foreign: dict[str, None] = {}  # symbols somebody else traded, until acknowledged
+        self.escaping: dict[str, None] = {}
+        self.retry_allowed: dict[str, None] = {}  # unknown orders that another attempt may go out beside
+        self.restricted = False  # a code was raised that may forbid what is under way
+        self._closed_markets: dict[str, None] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._unread: dict[str, Quote] = {}
+        self.quotes_read: list[Quote] = []
+        self._day = 0
+        self._executed_today = 0
+
+    # -- the way out ----------------------------------------------------------------
+
+    def send(self, order: SplitOrder, now: Instant) -> None:
+        self.out.append(self.orders.submit(order, now))
+        self.touched[order.symbol] = None
+
+    def cancel(self, record: OrderRecord, now: Instant) -> None:
+        """Ask for the end of a live order, once; asking again is for who sees that nothing came of it."""
+        if record.cancel_asked_at is None and record.state.may_be_live:
+            self.ask_cancel(record, now)
+
+    def ask_cancel(self, record: OrderRecord, now: Instant) -> None:
+        order = record.order
+        record.cancel_asked_at = now
+        self.out.append(CancelOrder(order.client_id, order.symbol, order.is_conditional))
+
+    def alert(
+        self,
+        alert: ExecutionAlert,
+        now: Instant,
+        *,
+        scope: Scope | None = None,
+        strategy_id: str = "",
+        counts: bool = True,
+    ) -> None:
+        """Tell a code, and let the safety state draw its consequence. counts: False for what an escape itself says."""
+        self.out.append(alert)
+        symbol = alert.subject if REGISTRY[alert.code].scope is Scope.SYMBOL else ""
+        self.safety.raised(
+            alert.code,
+            f"{alert.code} {alert.subject}",
+            now,
+            scope=scope,
+            by_transition=not counts,
+            subject=symbol,
+            strategy_id=strategy_id,
+        )
+        if alert.code.severity is not Severity.ANOMALY:
+            self.restricted = True
+
+    # -- looking --------------------------------------------------------------------
+
+    def why_no_increase(self, symbol: str, strategy_id: str) -> str | None:
+        """Why nothing may be opened on the symbol now, or None."""
+        if self.paused:
+            return "executions are paused"
+        if symbol in self.in_doubt:
+            return f"{symbol} is not reconciled with the venue yet"
+        if symbol in self.escaping:
+            return f"{symbol} is being escaped from"
+        if symbol in self.foreign:
+            return f"somebody else traded {symbol}"
+        return self.safety.why_no_increase(symbol, strategy_id)
+
+    def unknown_on(self, symbol: str) -> bool:
+        return any(record.state is OrderState.UNKNOWN for record in self.orders.live(symbol))
+
+    def live_on(self, symbol: str, role: Role) -> tuple[OrderRecord, ...]:
+        return tuple(record for record in self.orders.live(symbol) if record.order.role is role)
+
+    def exposure(self, symbol: str, side: Side) -> Decimal:
+        """Base units toward ``side`` if everything live and increasing on it filled."""
+        held = self.positions.of(symbol).quantity * side.sign
+        live = (each.left for each in self.live_on(symbol, Role.ENTRY) if each.order.side is side)
+        return max(ZERO, held) + sum(live, start=ZERO)
+
+    def market_open(self, symbol: str) -> bool:
+        return symbol not in self._closed_markets
+
+    # -- quotes: kept as they come, recorded when something was decided by them ----------
+
+    def hear_quote(self, quote: Quote) -> None:
+        self._quotes[quote.symbol] = quote
+        self._unread[quote.symbol] = quote
+
+    def quote(self, symbol: str) -> Quote | None:
+        """The last quote. Reading it makes it part of the record."""
+        unread = self._unread.pop(symbol, None)
+        if unread is not None:
+            self.quotes_read.append(unread)
+        return self._quotes.get(symbol)
+
+    # -- status ---------------------------------------------------------------------
+
+    def set_market(self, symbol: str, *, is_open: bool) -> None:
+        names = (symbol,) if symbol else tuple(self.settings.instruments)
+        for name in names:
+            if is_open:
+                self._closed_markets.pop(name, None)
+            else:
+                self._closed_markets[name] = None
+
+    def executed(self, now: Instant) -> int:
+        """Executions begun on this UTC day."""
+        return self._executed_today if now // DAY_MS == self._day else 0
+
+    def count_execution(self, now: Instant) -> None:
+        self._executed_today = self.executed(now) + 1
+        self._day = now // DAY_MS
+
+    def facts(self) -> tuple[object, ...]:
+        return (
+            tuple(record.facts() for record in self.orders.everything()),
+            tuple(position.facts() for position in self.positions.all()),
+            self.safety.facts(),
+            (self.connected, self.paused, tuple(self.in_doubt), tuple(self._closed_markets)),
+            (self._day, self._executed_today),
+        )

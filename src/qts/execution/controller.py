@@ -1,0 +1,394 @@
+"""One account's machine: every piece of news goes in by ``handle``, every command comes out of it.
+
+The same object runs a backtest, a paper account and a live one; they differ in
+who brings the news and who performs the commands. Whoever drives it stores
+``journal.taken()`` durably and only then performs. Handling the events of a
+journal again, in a fresh controller, gives the same commands, the same state
+and the same journal.
+
+What each part knows: orders.py what became of each order, pipeline.py what each
+execution does next, escapes.py the ways out, protective_pairs.py stops and
+targets, doubts.py what the venue did not tell. Here is only who hears what.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from qts.domain.fill import Cause, Fill
+from qts.domain.ids import digest
+from qts.domain.instant import Instant
+from qts.domain.money import ZERO
+from qts.domain.order import OrderType, Side
+from qts.domain.order_lifecycle import IllegalTransition, OrderEvent, OrderState
+from qts.domain.safety_code import SafetyCode
+from qts.execution.account import ExecutionAccount, ExecutionSettings
+from qts.execution.commands import Command, QueryOrder
+from qts.execution.contracts import EscapeReason, ExecutionAlert, ExecutionResult, Role, only_reduces
+from qts.execution.doubts import Doubts, giving_back
+from qts.execution.escapes import Escapes
+from qts.execution.events import (
+    AccountUpdate,
+    CancelAck,
+    CancelOutcome,
+    Decided,
+    Event,
+    ModifyAck,
+    OperatorSaid,
+    OrderAck,
+    OrderEnded,
+    ProtectionWanted,
+    QueryAnswer,
+    QueueOverflow,
+    Quote,
+    Restarted,
+    SendOutcome,
+    Snapshot,
+    TimeReached,
+    VenueStatus,
+)
+from qts.execution.journal import Journal, RowKind
+from qts.execution.loop import ExecutionLoop
+from qts.execution.operator import Operator
+from qts.execution.orders import OrderRecord
+from qts.execution.pipeline import ExecutionPipeline
+from qts.execution.protective_pairs import ProtectivePairs
+from qts.execution.route import ExecutionRoute
+from qts.execution.stop_policy import StopPolicy
+
+_E = TypeVar("_E", bound=Event)
+_FORCED: Final = frozenset({Cause.LIQUIDATION, Cause.ADL})
+_ENDS_ENTRIES: Final = frozenset({Cause.STOP_LOSS, Cause.TAKE_PROFIT}) | _FORCED
+_ENDED: Final = {
+    OrderState.CANCELED: OrderEvent.CANCEL,
+    OrderState.EXPIRED: OrderEvent.EXPIRE,
+    OrderState.REJECTED: OrderEvent.REJECT,
+}
+_ANSWERED: Final = {
+    SendOutcome.ACCEPTED: OrderEvent.ACCEPT,
+    SendOutcome.EXISTS: OrderEvent.ACCEPT,
+    SendOutcome.REJECTED: OrderEvent.REJECT,
+    SendOutcome.REFUSED: OrderEvent.REJECT,
+    SendOutcome.NOT_SENT: OrderEvent.REJECT,
+    SendOutcome.UNKNOWN: OrderEvent.LOSE,
+}
+
+
+class ExecutionController:
+    """results: every execution that ended, in order. journal: what has been handled, and what followed."""
+
+    def __init__(
+        self, settings: ExecutionSettings, *, policy: StopPolicy | None = None, journal: Journal | None = None
+    ) -> None:
+        self.account = ExecutionAccount(settings)
+        self.journal = Journal() if journal is None else journal
+        self.results: list[ExecutionResult] = []
+        self._pipeline = ExecutionPipeline(self.account)
+        self._route = ExecutionRoute(self._pipeline)
+        self._loop = ExecutionLoop(self._route, policy)
+        self._escapes = Escapes(self.account, self._pipeline)
+        self._pairs = ProtectivePairs(self.account)
+        self._doubts = Doubts(self.account)
+        self._given_back: dict[str, Decimal] = {}
+        self._operator = Operator(self.account, self._escapes, self._doubts, self._loop)
+        self._hears: dict[type, Callable[[object, Instant], None]] = {}
+        self._listen(Decided, self._on_decided)
+        self._listen(Fill, self._on_fill)
+        self._listen(OrderAck, self._on_ack)
+        self._listen(OrderEnded, self._on_ended)
+        self._listen(CancelAck, self._on_cancel_ack)
+        self._listen(ModifyAck, self._on_modify_ack)
+        self._listen(QueryAnswer, self._on_query_answer)
+        self._listen(Snapshot, self._on_snapshot)
+        self._listen(Quote, self._on_quote)
+        self._listen(TimeReached, self._on_time)
+        self._listen(ProtectionWanted, self._on_protection_wanted)
+        self._listen(AccountUpdate, self._on_account_update)
+        self._listen(VenueStatus, self._on_status)
+        self._listen(Restarted, self._on_restarted)
+        self._listen(OperatorSaid, self._operator.said)
+        self._listen(QueueOverflow, self._on_overflow)
+
+    def _listen(self, kind: type[_E], hear: Callable[[_E, Instant], None]) -> None:
+        self._hears[kind] = hear  # type: ignore[assignment]  # the key says what it is given
+
+    # -- the door -----------------------------------------------------------------------
+
+    def handle(self, event: Event, now: Instant) -> tuple[Command, ...]:
+        """What follows from the news, in the order it is to be performed. now: ms UTC, never less than before."""
+        kind = type(event)
+        if kind is TimeReached:
+            due = self.due
+            if due is None or due > now:
+                return ()
+        account = self.account
+        account.out = []
+        self._hears[kind](event, now)
+        self._settle(now)
+        if kind is Quote and not account.out:
+            return ()
+        for quote in account.quotes_read:
+            self.journal.add(RowKind.EVENT, quote, now)
+        account.quotes_read.clear()
+        if kind is not Quote:
+            self.journal.add(RowKind.EVENT, event, now)
+        for command in account.out:
+            self.journal.add(RowKind.COMMAND, command, now)
+        return tuple(account.out)
+
+    @property
+    def due(self) -> Instant | None:
+        """The earliest instant at which TimeReached wants to be handled; None while nothing waits."""
+        dues = (self._pipeline.due(), self._escapes.due(), self._doubts.due(), self._pairs.due())
+        return min((due for due in dues if due is not None), default=None)
+
+    def digest(self) -> str:
+        """SHA-256 over everything the machine remembers."""
+        return digest(
+            [
+                self.account.facts(),
+                [each.facts() for each in self._pipeline.active()],
+                self._loop.facts(),
+                self._escapes.facts(),
+                self._pairs.facts(),
+                self._doubts.facts(),
+                self.journal.head,
+            ]
+        )
+
+    # -- until nothing more follows -------------------------------------------------------
+
+    def _settle(self, now: Instant) -> None:
+        account, pipeline = self.account, self._pipeline
+        while account.touched or pipeline.finished or pipeline.escaping or account.restricted:
+            if account.restricted:
+                account.restricted = False
+                self._give_up_forbidden(now)
+            leaving, pipeline.escaping = pipeline.escaping, []
+            for execution, reason in leaving:
+                self._escapes.begin(execution.symbol, reason, now, execution)
+            touched, account.touched = account.touched, {}
+            for symbol in touched:
+                self._settle_symbol(symbol, now)
+            for result in self._route.answers():
+                self.results.append(result)
+                self._loop.finished(result, now)
+            self._loop.turn(now)
+
+    def _give_up_forbidden(self, now: Instant) -> None:
+        """What may not be opened any more is not left working either."""
+        for execution in self._pipeline.active():
+            decision = execution.decision
+            if only_reduces(decision.order) or execution.ending:
+                continue
+            why = self.account.why_no_increase(decision.order.symbol, decision.strategy_id)
+            if why is not None:
+                self._pipeline.give_up(execution, why, now)
+
+    def _settle_symbol(self, symbol: str, now: Instant) -> None:
+        if symbol in self.account.escaping:
+            self._escapes.advance(symbol, now)
+        escaping = symbol in self.account.escaping
+        release = escaping or self._pipeline.is_exiting(symbol)
+        why = self._pairs.settle(symbol, now, release_target=release)
+        if why is not None and not escaping:
+            self._escapes.begin(symbol, EscapeReason.SAFETY_FAIL, now)
+        for execution in self._pipeline.active(symbol):
+            if execution.held:
+                self._pipeline.advance(execution, now)
+
+    # -- what the strategies want -----------------------------------------------------------
+
+    def _on_decided(self, event: Decided, now: Instant) -> None:
+        if event.available is not None:
+            self.account.available = event.available
+        for decision in event.decisions:
+            order = decision.order
+            if order.closes(self.account.positions.of(order.symbol).quantity):
+                self._stop_building(order.symbol, order.side.opposite, now)
+            self._pairs.bring(order)
+        self._loop.offer(event.decisions, now)
+
+    def _stop_building(self, symbol: str, side: Side, now: Instant) -> None:
+        """Give up entries on ``side`` that are at market or half filled: what they built is being closed."""
+        for execution in self._pipeline.active(symbol):
+            order = execution.decision.order
+            if only_reduces(order) or order.side is not side:
+                continue
+            if order.type is OrderType.MARKET or execution.filled > 0:
+                self._pipeline.give_up(execution, "the position is being closed", now)
+
+    def _on_protection_wanted(self, event: ProtectionWanted, now: Instant) -> None:  # noqa: ARG002 - every door has one
+        self._pairs.moved(self.account.positions.of(event.symbol), event.stop_loss, event.take_profit)
+        self.account.touched[event.symbol] = None
+
+    # -- what the venue says ------------------------------------------------------------------
+
+    def _on_ack(self, ack: OrderAck, now: Instant) -> None:
+        record = self.account.orders.find(ack.client_id)
+        if record is None:
+            return  # the answer to a send that no record of ours knows: reconciliation will find what it did
+        self._doubts.answered(record, ack, now)
+        if ack.venue_id:
+            record.venue_id = ack.venue_id
+        record.code = ack.code
+        self._move(record, _ANSWERED[ack.outcome], now)
+        if ack.outcome is SendOutcome.EXISTS:
+            self._ask(record)
+        execution = self._pipeline.find(record.order.parent_id)
+        if execution is not None:
+            self._pipeline.on_ack(execution, record, ack, now)
+
+    def _on_fill(self, fill: Fill, now: Instant) -> None:
+        account = self.account
+        if not account.orders.count(fill):
+            return
+        record = account.orders.find(fill.order_id)
+        position = account.positions.of(fill.symbol)
+        position.apply(fill, now)
+        account.touched[fill.symbol] = None
+        if record is None:
+            self._doubts.foreign_fill(fill, now)
+        else:
+            account.orders.fill(record, fill, now)
+            self._doubts.heard(record, now)
+            execution = self._pipeline.find(record.order.parent_id)
+            if execution is not None:
+                self._pipeline.on_fill(execution, fill, now)
+            if record.order.role is Role.ENTRY:
+                self._pairs.entered(record.order.parent_id, position)
+                self._give_back_excess(record, now)
+        if fill.cause in _ENDS_ENTRIES:
+            self._stop_building(fill.symbol, fill.side.opposite, now)
+
+    def _give_back_excess(self, record: OrderRecord, now: Instant) -> None:
+        """More filled of a decision than it asked for: true, so it is kept in the books and traded back at once."""
+        order = record.order
+        excess = self.account.orders.excess_of(order.parent_id) - self._given_back.get(order.parent_id, ZERO)
+        if excess <= 0:
+            return
+        self._given_back[order.parent_id] = self._given_back.get(order.parent_id, ZERO) + excess
+        detail = f"{order.parent_id} filled {excess} more than was decided"
+        self.account.alert(ExecutionAlert(SafetyCode.FS070, order.symbol, "orders", detail), now)
+        self._loop.offer((giving_back(record, excess, now),), now)
+
+    def _on_ended(self, event: OrderEnded, now: Instant) -> None:
+        record = self.account.orders.find(event.client_id)
+        if record is not None:
+            self._ended(record, event, now)
+
+    def _ended(self, record: OrderRecord, event: OrderEnded, now: Instant) -> None:
+        if event.filled is not None:
+            record.told = max(record.told, event.filled)
+        self._move(record, _ENDED[event.state], now)
+        self._doubts.heard(record, now)
+        self._forward(record, now)
+
+    def _on_cancel_ack(self, ack: CancelAck, now: Instant) -> None:
+        record = self.account.orders.find(ack.client_id)
+        if record is None:
+            return
+        if ack.outcome is CancelOutcome.CANCELED:
+            self._ended(record, OrderEnded(ack.client_id, OrderState.CANCELED, ack.filled, ack.reason), now)
+        elif ack.outcome is CancelOutcome.UNKNOWN and not record.is_final:
+            self._ask(record)  # it may have filled: not found is no proof of anything
+
+    def _on_modify_ack(self, ack: ModifyAck, now: Instant) -> None:  # noqa: ARG002 - every door has one
+        record = self.account.orders.find(ack.client_id)
+        if record is not None and ack.accepted is None:
+            self._ask(record)
+
+    def _on_query_answer(self, answer: QueryAnswer, now: Instant) -> None:
+        for event in self._doubts.on_answer(answer, now):
+            self._hears[type(event)](event, now)
+        self._after_doubts(now)
+
+    def _on_snapshot(self, snapshot: Snapshot, now: Instant) -> None:
+        for event in self._doubts.on_snapshot(snapshot, now):
+            self._hears[type(event)](event, now)
+        self._doubts.weigh_snapshot(now)
+        self._after_doubts(now)
+
+    def _after_doubts(self, now: Instant) -> None:
+        """Proved absent first, then the new attempts, then whoever waited for either."""
+        doubts = self._doubts
+        absent, doubts.absent = doubts.absent, []
+        retries, doubts.retries = doubts.retries, []
+        for record in absent:
+            self._move(record, OrderEvent.PROVE_ABSENT, now)
+        for record in retries:
+            self._pipeline.retry(record, now)
+        for record in (*absent, *retries):
+            self._forward(record, now)
+
+    def _forward(self, record: OrderRecord, now: Instant) -> None:
+        """The order changed: whoever it belongs to goes on from there."""
+        self.account.touched[record.order.symbol] = None
+        execution = self._pipeline.find(record.order.parent_id)
+        if execution is not None:
+            self._pipeline.advance(execution, now)
+
+    def _move(self, record: OrderRecord, news: OrderEvent, now: Instant) -> None:
+        """News that contradict the life of an order are not believed, and not passed over either."""
+        try:
+            changed = self.account.orders.hear(record, news, now)
+        except IllegalTransition as contradiction:
+            detail = f"{record.order.client_id}: {contradiction}"
+            self.account.alert(ExecutionAlert(SafetyCode.FS070, record.order.symbol, "orders", detail), now)
+            return
+        if changed and record.order.role.only_reduces:
+            self.account.touched[record.order.symbol] = None
+
+    def _ask(self, record: OrderRecord) -> None:
+        order = record.order
+        self.account.out.append(QueryOrder(order.client_id, order.symbol, order.is_conditional))
+
+    # -- market, time, status -------------------------------------------------------------------
+
+    def _on_quote(self, quote: Quote, now: Instant) -> None:  # noqa: ARG002 - every door has one
+        self.account.hear_quote(quote)
+        self._pipeline.on_quote(quote.symbol)
+
+    def _on_time(self, event: TimeReached, now: Instant) -> None:  # noqa: ARG002 - every door has one
+        self.account.safety.quiet(now)
+        self._pipeline.on_time(now)
+        self._escapes.advance(None, now)
+        self._doubts.on_time(now)
+        self._after_doubts(now)
+        for symbol in self._pairs.symbols():
+            self.account.touched[symbol] = None
+
+    def _on_account_update(self, event: AccountUpdate, now: Instant) -> None:
+        account = self.account
+        account.available = event.available
+        if account.equity_at_start is None:
+            account.equity_at_start = event.equity
+        self._loop.loss = account.equity_at_start - event.equity
+        was_alive = account.equity is None or account.equity > 0
+        account.equity = event.equity
+        if event.equity <= 0 and was_alive:
+            account.alert(ExecutionAlert(SafetyCode.FS050, "account", "account", f"equity is {event.equity}"), now)
+
+    def _on_status(self, event: VenueStatus, now: Instant) -> None:
+        account = self.account
+        was_connected, account.connected = account.connected, event.connected
+        account.set_market(event.symbol, is_open=event.market_open)
+        if event.connected and not was_connected:
+            self._doubts.reconcile_all(now)
+            for execution in self._pipeline.active():
+                self._pipeline.advance(execution, now)
+
+    def _on_restarted(self, event: Restarted, now: Instant) -> None:  # noqa: ARG002 - every door has one
+        for record in tuple(self.account.orders.live()):
+            record.cancel_asked_at = None
+            if record.state is OrderState.SUBMITTED:
+                self._doubts.answered(record, OrderAck(record.order.client_id, SendOutcome.UNKNOWN), now)
+                self._move(record, OrderEvent.LOSE, now)
+        self._doubts.reconcile_all(now)
+        for symbol in self.account.settings.instruments:
+            self.account.touched[symbol] = None
+
+    def _on_overflow(self, event: QueueOverflow, now: Instant) -> None:
+        detail = f"{event.depth} urgent events are waiting"
+        self.account.paused = True
+        self.account.alert(ExecutionAlert(SafetyCode.FS095, "queue", "queue", detail), now)

@@ -1,0 +1,47 @@
+"""When an execution wants to be told of the time. Nothing happens by itself: whoever drives the machine asks."""
+
+from collections.abc import Iterable
+
+from qts.domain.instant import Instant
+from qts.domain.order_lifecycle import OrderState
+from qts.execution.contracts import ExecutionState, SplitAlgorithm
+from qts.execution.executions import Execution
+from qts.execution.orders import OrderRecord
+from qts.execution.stages import fill_monitor
+from qts.execution.state_machine import TIMEOUT_MS
+
+_MONITORING_MS = TIMEOUT_MS[ExecutionState.MONITORING]
+
+
+def due_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:
+    """records: every order of the execution."""
+    if x.state is not ExecutionState.MONITORING:
+        due = x.since + TIMEOUT_MS[x.state]
+    elif x.ending:
+        return cancel_again_at(x, records)
+    else:
+        due = patience_ends_at(x, records)
+        if not x.delay_told:
+            due = min(due, fill_monitor.delay_is_told_at(x.since, x.last_fill_at))
+        if x.unsent < len(x.slices) and x.algorithm is not SplitAlgorithm.ICEBERG:
+            due = min(due, x.slices[x.unsent].send_at)
+    return min(due, *(each.send_at for each in x.again)) if x.again else due
+
+
+def patience_ends_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:
+    """When what has not filled is given up or adjusted; never while an outcome is unknown."""
+    if fill_monitor.has_own_life(x.decision):
+        return x.decision.good_until
+    if x.next_round_at is not None:
+        return x.next_round_at
+    ends_at = fill_monitor.patience_ends_at(x.decision, x.last_send_at, _MONITORING_MS)
+    for record in records:
+        if record.state is OrderState.UNKNOWN:
+            ends_at = max(ends_at, record.updated_at + _MONITORING_MS)
+    return ends_at
+
+
+def cancel_again_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:
+    """When a cancellation that nobody answered is asked again."""
+    asked = [each.cancel_asked_at for each in records if each.state.may_be_live and each.cancel_asked_at is not None]
+    return min(asked, default=x.since + _MONITORING_MS) + fill_monitor.CANCEL_AGAIN_MS

@@ -1,0 +1,311 @@
+"""What the venue did not tell, told late, or told of others: open questions, and how they are answered.
+
+Three kinds. An order of unknown outcome goes through the UNKNOWN protocol
+(unknown.py). What our record and a snapshot of the venue disagree on is put right
+by the same events that should have come by themselves (reconcile.py). What is
+not ours, or more than was asked for, is adopted, never ignored: the position
+follows the fills, whoever made them.
+"""
+
+from decimal import Decimal
+
+from qts.domain.fill import Cause, Fill
+from qts.domain.instant import Duration, Instant
+from qts.domain.money import plain
+from qts.domain.order import Effect, Order, OrderType
+from qts.domain.order_lifecycle import OrderState
+from qts.domain.safety_code import SafetyCode
+from qts.execution.account import ExecutionAccount
+from qts.execution.commands import QueryOrder, TakeSnapshot
+from qts.execution.contracts import ExecutionAlert, OrderDecision
+from qts.execution.events import Event, OrderAck, OrderEnded, QueryAnswer, SendOutcome, Snapshot
+from qts.execution.orders import OrderRecord
+from qts.execution.reconcile import Differences, differences
+from qts.execution.unknown import (
+    Bias,
+    Evidence,
+    NotFound,
+    ProvedAbsent,
+    Quarantine,
+    Query,
+    Retry,
+    UnknownAction,
+    UnknownCase,
+    due,
+    opened,
+    step,
+)
+
+ASK_AGAIN_MS: Duration = 2_000
+CORRECTIONS_MAX = 3
+_STAGE = "reconcile"
+
+
+class _Symbol:
+    """asked_at: the last snapshot request. answered_at: as_of of the last snapshot. tries: corrections that failed."""
+
+    __slots__ = ("asked_at", "doubt_since", "next_at", "tries", "wants")
+
+    def __init__(self) -> None:
+        self.asked_at: Instant | None = None
+        self.doubt_since: Instant | None = None
+        self.next_at: Instant | None = None
+        self.tries = 0
+        self.wants = False
+
+
+class Doubts:
+    """absent, retries: what the protocol concluded, until the controller acted on it."""
+
+    def __init__(self, account: ExecutionAccount) -> None:
+        self._account = account
+        self._cases: dict[str, UnknownCase] = {}
+        self._symbols = {symbol: _Symbol() for symbol in account.settings.instruments}
+        self._found: Differences | None = None
+        self.absent: list[OrderRecord] = []
+        self.retries: list[OrderRecord] = []
+        if account.settings.reconcile_ms is not None:
+            for each in self._symbols.values():
+                each.next_at = 0
+
+    # -- orders of unknown outcome --------------------------------------------------------
+
+    def answered(self, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
+        """The answer to a send: an unknown outcome opens a case, any other closes it."""
+        if ack.outcome is not SendOutcome.UNKNOWN:
+            self.heard(record, now)
+        elif record.state.may_be_live and record.state is not OrderState.ACCEPTED:
+            order = record.order
+            detail = ack.reason or "no answer"
+            self._account.alert(ExecutionAlert(SafetyCode.AN050, order.client_id, "sending", detail), now)
+            case = opened(order.client_id, Bias.of(order.role), order.attempt, record.sent_at, now)
+            self._cases.setdefault(order.client_id, case)
+
+    def heard(self, record: OrderRecord, now: Instant) -> None:
+        """The venue spoke of the order: it is known again, though trades of it may still be missing."""
+        self._cases.pop(record.order.client_id, None)
+        self._account.retry_allowed.pop(record.order.client_id, None)
+        if record.told > record.filled:
+            self._want(record.order.symbol, now)
+
+    def on_answer(self, answer: QueryAnswer, now: Instant) -> tuple[Event, ...]:
+        record = self._account.orders.find(answer.client_id)
+        if record is None or not answer.answered:
+            return ()
+        order = answer.order
+        if order is None:
+            self._hear(answer.client_id, NotFound(now), now)
+            if record.state is OrderState.ACCEPTED or record.cancel_asked_at is not None:
+                self._want(record.order.symbol, now)  # gone, it seems: trades and lists will tell
+            return ()
+        record.told = max(record.told, order.filled)
+        events: list[Event] = []
+        if not record.is_final:
+            events.append(OrderAck(answer.client_id, SendOutcome.ACCEPTED, order.venue_id))
+        if order.state in (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED):
+            events.append(OrderEnded(answer.client_id, order.state, order.filled))
+        self.heard(record, now)
+        return tuple(events)
+
+    def _hear(self, client_id: str, heard: NotFound | Evidence, now: Instant) -> None:
+        case = self._cases.get(client_id)
+        if case is not None:
+            self._act(*step(case, heard, now), now)
+
+    def _act(self, case: UnknownCase, action: UnknownAction, now: Instant) -> None:
+        account = self._account
+        self._cases[case.client_id] = case
+        record = account.orders.find(case.client_id)
+        assert record is not None
+        order = record.order
+        match action:
+            case Query():
+                account.out.append(QueryOrder(order.client_id, order.symbol, order.is_conditional))
+            case Retry():
+                account.retry_allowed[order.client_id] = None
+                self.retries.append(record)
+            case Quarantine():
+                detail = f"{order.client_id}: its outcome is unknown for 60 seconds"
+                account.alert(ExecutionAlert(SafetyCode.FS070, order.symbol, _STAGE, detail), now)
+            case ProvedAbsent():
+                del self._cases[case.client_id]
+                account.retry_allowed.pop(order.client_id, None)
+                self.absent.append(record)
+                if action.may_retry:
+                    self.retries.append(record)
+        if case.wants_snapshot and now > case.settled_at:
+            self._want(order.symbol, now)
+
+    # -- record and venue -----------------------------------------------------------------
+
+    def reconcile_all(self, now: Instant) -> None:
+        """Nothing is opened on any symbol until a snapshot taken from now on agrees."""
+        for symbol, each in self._symbols.items():
+            self._account.in_doubt[symbol] = None
+            each.doubt_since = now
+            self._ask(symbol, now)
+
+    def _want(self, symbol: str, now: Instant) -> None:
+        each = self._symbols[symbol]
+        if each.asked_at is None or now >= each.asked_at + ASK_AGAIN_MS // 2:
+            self._ask(symbol, now)
+        else:
+            each.wants = True
+
+    def _ask(self, symbol: str, now: Instant) -> None:
+        each = self._symbols[symbol]
+        each.asked_at, each.wants = now, False
+        if self._account.settings.reconcile_ms is not None:
+            each.next_at = now + self._account.settings.reconcile_ms
+        self._account.out.append(TakeSnapshot(symbol, ""))
+
+    def on_snapshot(self, snapshot: Snapshot, now: Instant) -> tuple[Event, ...]:
+        """The events that were missed, to be handled as if they had come by themselves."""
+        account, symbol = self._account, snapshot.symbol
+        each = self._symbols.get(symbol)
+        if each is None:
+            return ()
+        each.tries += 1
+        last_try = each.tries >= CORRECTIONS_MAX
+        found = differences(
+            account.orders,
+            account.positions.of(symbol),
+            snapshot,
+            is_ours=self._is_ours,
+            correct_at=self._mark(snapshot) if last_try else None,
+        )
+        account.out += [*found.queries, *found.zombies]
+        for order in found.foreign_orders:
+            self._foreign(symbol, f"an open order that is not ours: {order.client_id}", now)
+        events: tuple[Event, ...] = (*found.missed, *found.foreign, *found.accepted, *found.ended)
+        if events:
+            detail = f"{len(events)} pieces of news were missed"
+            account.alert(ExecutionAlert(SafetyCode.AN030, symbol, _STAGE, detail), now)
+        if found.is_clean or (events and not found.gap):
+            each.tries = 0
+            self._believe(symbol, snapshot, now)
+        elif found.correction is not None:
+            each.tries = 0
+            detail = (
+                f"the venue holds {plain(snapshot.position)}, the record differs by {plain(found.correction.quantity)}"
+            )
+            account.alert(ExecutionAlert(SafetyCode.FS070, symbol, _STAGE, detail), now)
+            events = (*events, found.correction)
+        else:
+            each.tries -= found.gap is None  # too old a snapshot to count as a try
+            each.wants = True
+        self._found = found
+        return events
+
+    def _believe(self, symbol: str, snapshot: Snapshot, now: Instant) -> None:
+        """Record and venue agree: what was doubted since before the snapshot is in order."""
+        each = self._symbols[symbol]
+        if each.doubt_since is None:
+            return
+        if snapshot.as_of >= each.doubt_since:
+            each.doubt_since = None
+            self._account.in_doubt.pop(symbol, None)
+            self._account.restricted = True
+        else:
+            self._want(symbol, now)
+
+    def _mark(self, snapshot: Snapshot) -> Decimal | None:
+        quote = self._account.quote(snapshot.symbol)
+        if quote is not None:
+            return quote.mark
+        return snapshot.fills[-1].price if snapshot.fills else None
+
+    def weigh_snapshot(self, now: Instant) -> None:
+        """What the last snapshot proves about orders of unknown outcome, now that its news have been handled."""
+        found, self._found = self._found, None
+        if found is None:
+            return
+        for client_id in tuple(self._cases):
+            record = self._account.orders.find(client_id)
+            if record is not None and record.order.symbol == found.symbol:
+                self._hear(client_id, found.evidence(client_id), now)
+
+    # -- what is not ours, and what is too much -----------------------------------------------
+
+    def foreign_fill(self, fill: Fill, now: Instant) -> None:
+        if fill.cause in (Cause.LIQUIDATION, Cause.ADL):
+            detail = f"the venue took {fill.quantity} at {fill.price}: {fill.cause}"
+            self._account.alert(ExecutionAlert(SafetyCode.AN030, fill.symbol, _STAGE, detail), now)
+        else:
+            self._foreign(fill.symbol, f"a trade that is not ours: {fill.fill_id}", now)
+
+    def _foreign(self, symbol: str, detail: str, now: Instant) -> None:
+        if symbol not in self._account.foreign:
+            self._account.foreign[symbol] = None
+            self._account.alert(ExecutionAlert(SafetyCode.GR040, symbol, _STAGE, detail), now)
+
+    def _is_ours(self, client_id: str) -> bool:
+        prefix = self._account.settings.id_prefix
+        return self._account.orders.find(client_id) is not None or (prefix != "" and client_id.startswith(prefix))
+
+    def acknowledge(self, symbol: str) -> None:
+        self._account.foreign.pop(symbol, None)
+
+    # -- time -------------------------------------------------------------------------------
+
+    def due(self) -> Instant | None:
+        if not self._cases and self._account.settings.reconcile_ms is None and not self._account.in_doubt:
+            return min((at for each in self._symbols.values() if (at := _wanted_at(each)) is not None), default=None)
+        dues = [due(case) for case in self._cases.values()]
+        dues += [at for symbol in self._symbols if (at := self._ask_at(symbol)) is not None]
+        return min(dues, default=None)
+
+    def _ask_at(self, symbol: str) -> Instant | None:
+        each = self._symbols[symbol]
+        ats = [at for at in (_wanted_at(each), each.next_at) if at is not None]
+        if symbol in self._account.in_doubt and each.asked_at is not None:
+            ats.append(each.asked_at + ASK_AGAIN_MS)
+        ats += [
+            max(case.settled_at + 1, (each.asked_at or 0) + ASK_AGAIN_MS)
+            for case in self._cases.values()
+            if case.wants_snapshot and self._symbol_of(case) == symbol
+        ]
+        return min(ats, default=None)
+
+    def _symbol_of(self, case: UnknownCase) -> str:
+        record = self._account.orders.find(case.client_id)
+        return "" if record is None else record.order.symbol
+
+    def on_time(self, now: Instant) -> None:
+        for client_id in tuple(self._cases):
+            while (case := self._cases.get(client_id)) is not None and due(case) <= now:
+                self._act(*step(case, None, now), now)
+        for symbol in self._symbols:
+            at = self._ask_at(symbol)
+            if at is not None and at <= now:
+                self._ask(symbol, now)
+
+    def facts(self) -> tuple[object, ...]:
+        cases = tuple((c.client_id, c.queries, c.not_found, c.retried, c.quarantined) for c in self._cases.values())
+        return (cases, tuple((name, s.asked_at, s.tries) for name, s in self._symbols.items()))
+
+
+def _wanted_at(each: _Symbol) -> Instant | None:
+    return (each.asked_at or 0) + ASK_AGAIN_MS // 2 if each.wants else None
+
+
+def giving_back(record: OrderRecord, quantity: Decimal, now: Instant) -> OrderDecision:
+    """The decision that trades back what filled beyond what was decided: at market, reducing."""
+    order = record.order
+    return OrderDecision(
+        Order(
+            order_id=f"{order.client_id}.back{now}",
+            symbol=order.symbol,
+            side=order.side.opposite,
+            type=OrderType.MARKET,
+            quantity=quantity,
+            effect=Effect.REDUCE,
+            price=None,
+            stop_loss=None,
+            take_profit=None,
+            created_at=now,
+            good_until=None,
+            reason="more filled than was decided",
+        ),
+        record.notional / record.filled,
+    )

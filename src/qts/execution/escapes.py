@@ -1,0 +1,197 @@
+"""The escapes that are under way. What their next step is says stages/emergency_escape.py; here it is taken.
+
+An escape covers one execution, and gives back what that execution filled, or a
+whole symbol, and takes its net position to zero. It ends when that is true and
+not when it was tried; while it lasts nothing is opened on the symbol, and every
+30 seconds it says that it is not over.
+"""
+
+from decimal import Decimal
+
+from qts.domain.instant import Instant
+from qts.domain.money import ZERO, plain
+from qts.domain.order_lifecycle import OrderState
+from qts.domain.safety_code import SafetyCode, Scope
+from qts.execution.account import ExecutionAccount
+from qts.execution.contracts import EscapeReason, EscapeResult, ExecutionAlert, ExecutionState, Role, only_reduces
+from qts.execution.executions import Execution
+from qts.execution.orders import OrderRecord
+from qts.execution.pipeline import ExecutionPipeline
+from qts.execution.stages import emergency_escape as stage
+
+_WHOLE_SYMBOL = frozenset({EscapeReason.SAFETY_FAIL, EscapeReason.MANUAL, EscapeReason.BROKER_UNSTABLE})
+_ACCOUNT_SCOPE = frozenset({EscapeReason.LOSS_LIMIT, EscapeReason.BROKER_UNSTABLE})
+_PAUSES = frozenset({EscapeReason.SAFETY_FAIL, EscapeReason.BROKER_UNSTABLE})
+
+
+class Escape:
+    __slots__ = (
+        "alarm_at",
+        "canceled",
+        "executions",
+        "id",
+        "last_sent_at",
+        "next_at",
+        "placed",
+        "reason",
+        "symbol",
+        "whole",
+    )
+
+    def __init__(self, escape_id: str, symbol: str, reason: EscapeReason, now: Instant) -> None:
+        self.id = escape_id
+        self.symbol = symbol
+        self.reason = reason
+        self.whole = reason in _WHOLE_SYMBOL
+        self.executions: list[Execution] = []
+        self.canceled: dict[str, None] = {}
+        self.placed = 0
+        self.last_sent_at = now
+        self.next_at = now
+        self.alarm_at = now + stage.ALARM_MS
+
+
+class Escapes:
+    """Escapes by id, at most one for a whole symbol at a time."""
+
+    def __init__(self, account: ExecutionAccount, pipeline: ExecutionPipeline) -> None:
+        self._account = account
+        self._pipeline = pipeline
+        self._active: dict[str, Escape] = {}
+        self._count = 0
+
+    def begin(self, symbol: str, reason: EscapeReason, now: Instant, execution: Execution | None = None) -> None:
+        """Start the way out; an escape of the whole symbol takes over what is under way on it."""
+        running = next((each for each in self._active.values() if each.symbol == symbol and each.whole), None)
+        if running is None:
+            self._count += 1
+            running = Escape(f"{symbol}-x{self._count}", symbol, reason, now)
+            self._active[running.id] = running
+            self._account.escaping[symbol] = None
+        joining = self._pipeline.active(symbol) if running.whole else tuple(filter(None, (execution,)))
+        for each in joining:
+            if each.state is not ExecutionState.ESCAPING:
+                each.enter(ExecutionState.ESCAPING, now)
+                each.again.clear()
+                running.executions.append(each)
+        if running.whole:
+            self._take_over(running)
+        self._step(running, now)
+
+    def _take_over(self, escape: Escape) -> None:
+        for other in [each for each in self._active.values() if each.symbol == escape.symbol and each is not escape]:
+            escape.executions += other.executions
+            escape.canceled.update(other.canceled)
+            del self._active[other.id]
+
+    def find(self, symbol: str) -> Escape | None:
+        return next((each for each in self._active.values() if each.symbol == symbol), None)
+
+    def due(self) -> Instant | None:
+        return min((min(each.next_at, each.alarm_at) for each in self._active.values()), default=None)
+
+    def advance(self, symbol: str | None, now: Instant) -> None:
+        """Something happened on the symbol; None: time did."""
+        for escape in tuple(self._active.values()):
+            if symbol is None and now >= escape.alarm_at:
+                self._alarm(escape, now)
+            if escape.symbol == symbol or (symbol is None and now >= escape.next_at):
+                self._step(escape, now)
+
+    def _alarm(self, escape: Escape, now: Instant) -> None:
+        escape.alarm_at = now + stage.ALARM_MS
+        detail = f"not done yet: {plain(abs(self._to_return(escape)))} left of {escape.symbol}"
+        self._account.alert(ExecutionAlert(SafetyCode.FS092, escape.id, stage.STAGE, detail), now, counts=False)
+
+    # -- one step ---------------------------------------------------------------------
+
+    def _step(self, escape: Escape, now: Instant) -> None:
+        account = self._account
+        working = self._working(escape)
+        facts = stage.EscapeFacts(
+            escape_id=escape.id,
+            reason=escape.reason,
+            instrument=account.settings.instruments[escape.symbol],
+            to_return=self._to_return(escape),
+            working=tuple(each for each in working if not _is_asked_and_unknown(each)),
+            own=tuple(each for each in account.orders.of_parent(escape.id) if self._blocks(each)),
+            placed=escape.placed,
+            last_sent_at=escape.last_sent_at,
+            quote=account.quote(escape.symbol),
+            quantity_max=account.settings.quantity_max.get(escape.symbol),
+        )
+        step = stage.next_step(facts, now)
+        for record in step.cancel:
+            if record.cancel_asked_at is None or now - record.cancel_asked_at >= stage.AGAIN_MS:
+                account.ask_cancel(record, now)
+                escape.canceled[record.order.client_id] = None
+        if step.place is not None:
+            escape.placed += 1
+            escape.last_sent_at = now
+            account.send(step.place, now)
+        if step.done and not working:
+            self._finish(escape, now)
+        else:
+            escape.next_at = now + stage.AGAIN_MS if step.wait_until is None else step.wait_until
+
+    def _working(self, escape: Escape) -> tuple[OrderRecord, ...]:
+        """What has to be out of the way: everything of ours but the stop, or one execution's orders and the target."""
+        live = self._account.orders.live(escape.symbol)
+        if escape.whole:
+            return tuple(each for each in live if each.order.role not in (Role.STOP_LOSS, Role.ESCAPE))
+        ids = {each.id for each in escape.executions}
+        gives_back = self._to_return(escape) != 0
+        return tuple(
+            each for each in live if each.order.parent_id in ids or (gives_back and each.order.role is Role.TAKE_PROFIT)
+        )
+
+    def _blocks(self, record: OrderRecord) -> bool:
+        return record.state.may_be_live and record.order.client_id not in self._account.retry_allowed
+
+    def _to_return(self, escape: Escape) -> Decimal:
+        """Signed base units still to be traded; never more than takes the position to zero."""
+        position = self._account.positions.of(escape.symbol).quantity
+        if escape.reason is EscapeReason.BROKER_UNSTABLE or position == 0:
+            return ZERO
+        if escape.whole:
+            return -position
+        own = sum((each.filled for each in self._account.orders.of_parent(escape.id)), start=ZERO)
+        wanted = ZERO
+        for each in escape.executions:
+            sign = each.decision.order.side.sign
+            wanted += sign * (each.quantity - each.filled) if only_reduces(each.decision.order) else -sign * each.filled
+        if wanted * position >= 0:
+            return ZERO
+        size = min(max(abs(wanted) - own, ZERO), abs(position))
+        return size if wanted > 0 else -size
+
+    def _finish(self, escape: Escape, now: Instant) -> None:
+        account = self._account
+        del self._active[escape.id]
+        if self.find(escape.symbol) is None:
+            account.escaping.pop(escape.symbol, None)
+        own = account.orders.of_parent(escape.id)
+        result = EscapeResult(
+            reason=escape.reason,
+            canceled=tuple(escape.canceled),
+            returned=sum((each.filled for each in own), start=ZERO),
+            left=abs(self._to_return(escape)),
+        )
+        scope = Scope.ACCOUNT if escape.reason in _ACCOUNT_SCOPE else Scope.EXECUTION
+        detail = f"{escape.reason}: {len(result.canceled)} cancelled, {plain(result.returned)} given back"
+        alert = ExecutionAlert(SafetyCode.FS092, escape.id, stage.STAGE, detail)
+        strategy = escape.executions[0].decision.strategy_id if escape.executions else ""
+        account.alert(alert, now, scope=scope, strategy_id=strategy, counts=escape.reason is not EscapeReason.MANUAL)
+        if escape.reason in _PAUSES:
+            account.paused = True
+        for execution in escape.executions:
+            execution.alerts.append(alert)
+            self._pipeline.escaped(execution, result, now)
+
+    def facts(self) -> tuple[object, ...]:
+        return tuple((e.id, e.reason.value, e.placed, tuple(e.canceled), e.next_at) for e in self._active.values())
+
+
+def _is_asked_and_unknown(record: OrderRecord) -> bool:
+    """Cancelled as far as one can: what became of it is the UNKNOWN protocol's question, and no reason to wait."""
+    return record.state is OrderState.UNKNOWN and record.cancel_asked_at is not None

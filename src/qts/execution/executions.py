@@ -1,0 +1,113 @@
+"""One execution: the context a decision carries through the pipeline."""
+
+from decimal import Decimal
+
+from qts.domain.instant import Instant
+from qts.domain.money import ZERO
+from qts.execution.contracts import (
+    EscapeResult,
+    ExecutionAlert,
+    ExecutionResult,
+    ExecutionState,
+    OrderDecision,
+    SplitAlgorithm,
+    SplitOrder,
+)
+from qts.execution.state_machine import FINAL, advance
+
+
+class Execution:
+    """State of one decision on its way.
+
+    quantity: what may be executed, after the precheck. slices: all of them;
+    those before ``unsent`` have been sent once. again: slices to be sent another
+    time, at their ``send_at``. ending: why the rest is being given up, '' while
+    it is not. held: a slice waits for a resting target to be out of its way.
+    """
+
+    __slots__ = (
+        "again",
+        "alerts",
+        "algorithm",
+        "decision",
+        "delay_told",
+        "ending",
+        "escape",
+        "filled",
+        "held",
+        "last_fill_at",
+        "next_round_at",
+        "notional",
+        "quantity",
+        "replacement",
+        "rest_wanted",
+        "rounds",
+        "since",
+        "slices",
+        "state",
+        "unsent",
+    )
+
+    def __init__(self, decision: OrderDecision, now: Instant) -> None:
+        self.decision = decision
+        self.state = ExecutionState.INIT
+        self.since = now
+        self.quantity = decision.order.quantity
+        self.algorithm = SplitAlgorithm.SINGLE
+        self.slices: tuple[SplitOrder, ...] = ()
+        self.unsent = 0
+        self.again: list[SplitOrder] = []
+        self.alerts: list[ExecutionAlert] = []
+        self.filled = ZERO
+        self.notional = ZERO
+        self.last_fill_at: Instant | None = None
+        self.delay_told = False
+        self.rounds = 0
+        self.next_round_at: Instant | None = None
+        self.replacement: tuple[Decimal | None] | None = None  # the price of what comes after the cancelled order
+        self.ending = ""
+        self.rest_wanted = False
+        self.held = False
+        self.escape: EscapeResult | None = None
+
+    @property
+    def id(self) -> str:
+        return self.decision.order.order_id
+
+    @property
+    def symbol(self) -> str:
+        return self.decision.order.symbol
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def has_unsent(self) -> bool:
+        return not self.ending and (self.unsent < len(self.slices) or bool(self.again))
+
+    @property
+    def last_send_at(self) -> Instant:
+        return self.slices[-1].send_at if self.slices else self.since
+
+    def enter(self, state: ExecutionState, now: Instant) -> None:
+        """Raises IllegalStep for a step that is not in the table."""
+        self.state = advance(self.state, state)
+        self.since = now
+
+    def result(self, now: Instant) -> ExecutionResult:
+        return ExecutionResult(
+            decision=self.decision,
+            state=self.state,
+            filled=self.filled,
+            average_price=self.notional / self.filled if self.filled else None,
+            slices=self.unsent,
+            alerts=tuple(self.alerts),
+            escape=self.escape,
+            finished_at=now,
+            reason=self.ending,
+            rest_wanted=self.rest_wanted and self.filled < self.quantity,
+        )
+
+    def facts(self) -> tuple[object, ...]:
+        return (self.id, self.state.value, self.quantity, self.filled, self.unsent, self.rounds, self.ending)

@@ -1,0 +1,423 @@
+"""The six stages, and the executions that are in them.
+
+    INIT -> PRECHECK -> SPLITTING -> SENDING -> MONITORING <-> ADJUSTING
+                                                    |-> COMPLETE | FAILED | (from anywhere) ESCAPING -> ESCAPED
+
+The pipeline does not decide whether to trade (the gate did) nor when (the loop
+does); it takes one decision to its end. Each stage is a pure function in
+``stages/``; here is only what follows from its answer. ``advance_all`` is asked
+after every event that touched an execution and moves it as far as it can go.
+"""
+
+from dataclasses import replace
+
+from qts.domain.fill import Fill
+from qts.domain.instant import Instant
+from qts.domain.money import ZERO, plain
+from qts.domain.order import OrderType
+from qts.domain.order_lifecycle import OrderState
+from qts.domain.safety_code import SafetyCode
+from qts.execution.account import ExecutionAccount
+from qts.execution.client_ids import slice_id
+from qts.execution.contracts import (
+    Adjustment,
+    EscapeReason,
+    EscapeResult,
+    ExecutionAlert,
+    ExecutionResult,
+    ExecutionState,
+    OrderDecision,
+    Role,
+    SplitAlgorithm,
+    SplitOrder,
+    only_reduces,
+)
+from qts.execution.deadlines import due_at, patience_ends_at
+from qts.execution.events import OrderAck
+from qts.execution.executions import Execution
+from qts.execution.orders import OrderRecord
+from qts.execution.stages import async_send, fill_monitor
+from qts.execution.stages.adaptive_adjust import AdjustFacts, adjust
+from qts.execution.stages.async_send import SendVerdict
+from qts.execution.stages.order_split import SplitFacts, split
+from qts.execution.stages.precheck import PreCheckFacts, precheck
+from qts.execution.state_machine import TIMEOUT_MS
+
+_S = ExecutionState
+
+
+class ExecutionPipeline:
+    """Executions by decision id.
+
+    finished: results until the loop takes them. escaping: executions that ask for
+    the way out, until the escapes take them.
+    """
+
+    def __init__(self, account: ExecutionAccount) -> None:
+        self._account = account
+        self._active: dict[str, Execution] = {}
+        self.finished: list[ExecutionResult] = []
+        self.escaping: list[tuple[Execution, EscapeReason]] = []
+
+    # -- what the route may ask -------------------------------------------------------
+
+    def begin(self, decision: OrderDecision, now: Instant) -> None:
+        execution = Execution(decision, now)
+        self._active[execution.id] = execution
+        execution.enter(_S.PRECHECK, now)
+        self._precheck(execution, now)
+
+    # -- looking ----------------------------------------------------------------------
+
+    def active(self, symbol: str | None = None) -> tuple[Execution, ...]:
+        return tuple(each for each in self._active.values() if symbol is None or each.symbol == symbol)
+
+    def find(self, decision_id: str) -> Execution | None:
+        return self._active.get(decision_id)
+
+    def is_exiting(self, symbol: str) -> bool:
+        """Whether an order is working, or waiting to go, that closes at least a part of the position."""
+        return any(only_reduces(each.decision.order) for each in self._active.values() if each.symbol == symbol)
+
+    # -- precheck, split --------------------------------------------------------------
+
+    def _precheck(self, x: Execution, now: Instant) -> None:
+        account, order = self._account, x.decision.order
+        if not account.connected:
+            return  # until it is, or the stage has waited long enough
+        symbol, side = order.symbol, order.side
+        quote_age = None
+        if account.settings.limits.data_age_ms_max is not None and not only_reduces(order):
+            quote = account.quote(symbol)
+            quote_age = None if quote is None else now - quote.occurred_at
+        held = account.positions.of(symbol).quantity * side.sign
+        result = precheck(
+            x.decision,
+            PreCheckFacts(
+                instrument=account.settings.instruments[symbol],
+                why_no_increase=account.why_no_increase(symbol, x.decision.strategy_id),
+                has_unknown=account.unknown_on(symbol),
+                market_open=account.market_open(symbol),
+                exposure=account.exposure(symbol, side),
+                opposing=-held if held < 0 else ZERO,
+                available=account.available,
+                executed_today=account.executed(now),
+                quote_age=quote_age,
+            ),
+            account.settings.limits,
+        )
+        self._tell(x, result.alerts, now)
+        if not result.passed:
+            self._end(x, _S.FAILED, result.reason, now)
+            return
+        x.quantity = result.quantity
+        account.count_execution(now)
+        self._split(x, now)
+
+    def _split(self, x: Execution, now: Instant) -> None:
+        x.enter(_S.SPLITTING, now)
+        account, order = self._account, x.decision.order
+        settings = account.settings
+        price = order.price if order.price is not None else x.decision.arrival_price
+        facts = SplitFacts(settings.instruments[order.symbol], price, settings.profiles.get(order.symbol))
+        result = split(x.decision, x.quantity, facts, settings.split, now)
+        self._tell(x, result.alerts, now)
+        x.algorithm, x.slices = result.algorithm, result.slices
+        if not only_reduces(order):
+            account.orders.limit_parent(x.id, x.quantity)
+        x.enter(_S.SENDING, now)
+        self._send_due(x, now)
+
+    # -- sending ----------------------------------------------------------------------
+
+    def _send_due(self, x: Execution, now: Instant) -> None:
+        """Send every slice whose time has come, in order; none past one whose outcome is unknown."""
+        x.held = False
+        if x.ending or not self._may_send(x):
+            return
+        for order in [each for each in x.again if each.send_at <= now]:
+            if not self._dispatch(x, order, now):
+                return
+            x.again.remove(order)
+        while x.unsent < len(x.slices) and x.slices[x.unsent].send_at <= now:
+            if x.algorithm is SplitAlgorithm.ICEBERG and not self._is_chunk_done(x):
+                return
+            if not self._dispatch(x, x.slices[x.unsent], now):
+                return
+            x.unsent += 1
+
+    def _may_send(self, x: Execution) -> bool:
+        records = self._account.orders.of_parent(x.id)
+        return not any(
+            each.state is OrderState.UNKNOWN and each.order.client_id not in self._account.retry_allowed
+            for each in records
+        )
+
+    def _is_chunk_done(self, x: Execution) -> bool:
+        return all(each.is_settled for each in self._account.orders.of_parent(x.id)) and not x.again
+
+    def _dispatch(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
+        """Let one slice out, unless something stands against it now."""
+        account = self._account
+        if order.reduce_only:
+            targets = account.live_on(order.symbol, Role.TAKE_PROFIT)
+            if targets:
+                x.held = True
+                if any(each.cancel_asked_at is None for each in targets):
+                    account.touched[order.symbol] = None  # protection takes the target out of the way
+                return False
+            if account.positions.of(order.symbol).quantity * order.side.sign >= 0:
+                self.give_up(x, "there is nothing left to reduce", now)
+                return False
+        else:
+            why = account.why_no_increase(order.symbol, x.decision.strategy_id)
+            if why is not None:
+                self.give_up(x, why, now)
+                return False
+        account.send(order, now)
+        return True
+
+    def on_ack(self, x: Execution, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
+        order = record.order
+        match async_send.verdict(order, ack):
+            case SendVerdict.AGAIN if not x.ending:
+                x.again.append(async_send.next_attempt(order, ack, now))
+            case SendVerdict.BALANCE_SHORT:
+                self._tell(x, (ExecutionAlert(SafetyCode.GR061, x.id, async_send.STAGE, ack.reason),), now)
+                self.give_up(x, "the balance is short", now)
+            case SendVerdict.SYMBOL_INVALID:
+                self._tell(x, (ExecutionAlert(SafetyCode.FS091, x.id, async_send.STAGE, ack.reason),), now)
+                self.give_up(x, "the venue does not know the symbol", now)
+        self.advance(x, now)
+
+    def retry(self, record: OrderRecord, now: Instant) -> None:
+        """The UNKNOWN protocol allows another attempt at this order's slice."""
+        x = self._active.get(record.order.parent_id)
+        if x is None or x.ending or x.is_over or record.order.attempt >= 2:
+            return
+        x.again.append(async_send.again(record.order, now))
+        self.advance(x, now)
+
+    # -- after anything happened --------------------------------------------------------
+
+    def on_fill(self, x: Execution, fill: Fill, now: Instant) -> None:
+        x.filled += fill.quantity
+        x.notional += fill.quantity * fill.price
+        x.last_fill_at = now
+        self.advance(x, now)
+
+    def advance(self, x: Execution, now: Instant) -> None:
+        """Move the execution as far as what is known carries it."""
+        match x.state:
+            case _S.PRECHECK:
+                self._precheck(x, now)
+            case _S.SENDING:
+                self._after_sending(x, now)
+            case _S.MONITORING:
+                self._monitor(x, now)
+            case _S.ADJUSTING:
+                self._after_adjusting(x, now)
+
+    def _after_sending(self, x: Execution, now: Instant, *, timed_out: bool = False) -> None:
+        if not x.ending:
+            self._send_due(x, now)
+        records = self._account.orders.of_parent(x.id)
+        waiting = any(each.state is OrderState.SUBMITTED for each in records) or x.again or x.held
+        if waiting and not timed_out and not (x.ending and not records):
+            return
+        if any(each.state.may_be_live or each.filled > 0 for each in records):
+            x.enter(_S.MONITORING, now)
+            self._monitor(x, now)
+            return
+        if not x.ending and records:
+            detail = "; ".join(sorted({each.order.client_id for each in records}))
+            self._tell(x, (ExecutionAlert(SafetyCode.FS090, x.id, async_send.STAGE, f"no order lives: {detail}"),), now)
+        self._end(x, _S.FAILED, x.ending or ("every send was refused" if records else "nothing was sent in time"), now)
+
+    def _monitor(self, x: Execution, now: Instant) -> None:
+        records = self._account.orders.of_parent(x.id)
+        if x.filled >= x.quantity and all(not each.state.may_be_live for each in records):
+            self._end(x, _S.COMPLETE, "", now)
+            return
+        if x.ending:
+            for record in records:
+                self._account.cancel(record, now)
+        else:
+            self._send_due(x, now)
+            records = self._account.orders.of_parent(x.id)
+        if x.is_over or x.has_unsent:
+            return
+        if all(each.is_settled for each in records):
+            x.rest_wanted = x.rest_wanted or (not x.ending and x.filled > 0)
+            self._end(x, _S.COMPLETE, x.ending or "the venue ended the rest", now)
+
+    def give_up(self, x: Execution, reason: str, now: Instant) -> None:
+        """Send no more, cancel what lives, keep what filled, and end once the venue confirmed."""
+        if not x.ending:
+            x.ending = reason
+            x.again.clear()
+            x.replacement = None
+        if x.state in (_S.PRECHECK, _S.SPLITTING):
+            self._end(x, _S.FAILED, reason, now)
+            return
+        if x.state is _S.ADJUSTING:
+            x.enter(_S.MONITORING, now)
+        for record in self._account.orders.of_parent(x.id):
+            self._account.cancel(record, now)
+        self.advance(x, now)
+
+    def _end(self, x: Execution, state: ExecutionState, reason: str, now: Instant) -> None:
+        if x.is_over:
+            return
+        x.ending = x.ending or reason
+        x.enter(state, now)
+        del self._active[x.id]
+        self._account.touched[x.symbol] = None
+        self.finished.append(x.result(now))
+
+    def _tell(self, x: Execution, alerts: tuple[ExecutionAlert, ...], now: Instant) -> None:
+        for alert in alerts:
+            if any(each.code is alert.code for each in x.alerts):
+                continue  # said once
+            x.alerts.append(alert)
+            self._account.alert(alert, now, strategy_id=x.decision.strategy_id)
+
+    def on_quote(self, symbol: str) -> None:
+        """The market moved: an execution that has a loss limit may have passed it."""
+        for x in self._active.values():
+            limit = x.decision.loss_limit
+            if limit is None or x.symbol != symbol or x.filled == 0 or x.state is _S.ESCAPING:
+                continue
+            quote = self._account.quote(symbol)
+            assert quote is not None
+            sign = x.decision.order.side.sign
+            if sign * (x.notional - x.filled * quote.mark) > limit:
+                self.escaping.append((x, EscapeReason.LOSS_LIMIT))
+
+    # -- time -------------------------------------------------------------------------
+
+    def due(self) -> Instant | None:
+        """When the next execution wants to be told of the time."""
+        return min((self._due(x) for x in self._active.values()), default=None)
+
+    def on_time(self, now: Instant) -> None:
+        for x in tuple(self._active.values()):
+            while not x.is_over and (due := self._due(x)) <= now:
+                before = (x.state, due)
+                self._on_time(x, now)
+                if x.is_over or (x.state, self._due(x)) == before:
+                    break
+
+    def _due(self, x: Execution) -> Instant:
+        return due_at(x, self._account.orders.of_parent(x.id))
+
+    def _on_time(self, x: Execution, now: Instant) -> None:
+        match x.state:
+            case _S.PRECHECK | _S.SPLITTING:
+                self._end(x, _S.FAILED, f"{x.state} took too long", now)
+            case _S.SENDING:
+                self._after_sending(x, now, timed_out=now >= x.since + TIMEOUT_MS[_S.SENDING])
+            case _S.MONITORING if x.ending:
+                self._cancel_again(x, now)
+            case _S.MONITORING:
+                self._monitor_time(x, now)
+            case _S.ADJUSTING:
+                self.escaping.append((x, EscapeReason.TIME_LIMIT))
+
+    def _cancel_again(self, x: Execution, now: Instant) -> None:
+        for record in self._account.orders.of_parent(x.id):
+            asked_at = record.cancel_asked_at
+            if record.state.may_be_live and (asked_at is None or now - asked_at >= fill_monitor.CANCEL_AGAIN_MS):
+                self._account.ask_cancel(record, now)
+        self.advance(x, now)
+
+    def _monitor_time(self, x: Execution, now: Instant) -> None:
+        records = self._account.orders.of_parent(x.id)
+        if not x.delay_told and now >= fill_monitor.delay_is_told_at(x.since, x.last_fill_at):
+            x.delay_told = True
+            if any(each.state is OrderState.ACCEPTED for each in records):
+                detail = "no fill for 30 seconds"
+                self._tell(x, (ExecutionAlert(SafetyCode.GR064, x.id, fill_monitor.STAGE, detail),), now)
+        if now < patience_ends_at(x, records):
+            self._monitor(x, now)
+        elif fill_monitor.has_own_life(x.decision):
+            self.give_up(x, "its life ended", now)
+        elif x.filled > 0:
+            detail = f"{plain(x.filled)} of {plain(x.quantity)} filled in time"
+            self._tell(x, (ExecutionAlert(SafetyCode.FS093, x.id, fill_monitor.STAGE, detail),), now)
+            x.rest_wanted = True
+            self.give_up(x, detail, now)
+        else:
+            x.enter(_S.ADJUSTING, now)
+            self._adjust(x, now)
+
+    # -- adjusting --------------------------------------------------------------------
+
+    def _adjust(self, x: Execution, now: Instant) -> None:
+        account, order = self._account, x.decision.order
+        settings = account.settings
+        quote = None if settings.on_bars else account.quote(order.symbol)
+        last = x.slices[-1]
+        action = adjust(
+            AdjustFacts(
+                decision_id=x.id,
+                instrument=settings.instruments[order.symbol],
+                side=order.side,
+                arrival_price=x.decision.arrival_price,
+                limit_price=last.price,
+                filled=x.filled,
+                notional=x.notional,
+                left=x.quantity - x.filled,
+                bid=None if quote is None else quote.bid,
+                ask=None if quote is None else quote.ask,
+                rounds=x.rounds,
+                urgency=x.decision.urgency,
+                on_bars=settings.on_bars,
+                available=None if only_reduces(order) else account.available,
+                leverage=settings.limits.leverage,
+            ),
+            settings.slippage,
+        )
+        self._tell(x, action.alerts, now)
+        if action.action is Adjustment.STOP:
+            self.give_up(x, "adjusting did not help", now)
+            return
+        x.rounds += 1
+        x.next_round_at = now + settings.slippage.round_ms
+        if action.action is Adjustment.WAIT:
+            x.enter(_S.MONITORING, now)
+            return
+        if action.action is Adjustment.REDUCE_QUANTITY and action.quantity is not None:
+            x.quantity = x.filled + action.quantity
+        x.replacement = (last.price if action.action is Adjustment.REDUCE_QUANTITY else action.price,)
+        for record in account.orders.of_parent(x.id):
+            account.cancel(record, now)
+        self._after_adjusting(x, now)
+
+    def _after_adjusting(self, x: Execution, now: Instant) -> None:
+        """Once the old order is certainly over, the new one takes what is left: cancel, confirmed, then new."""
+        records = self._account.orders.of_parent(x.id)
+        if x.replacement is None or not all(each.is_settled for each in records):
+            return
+        (price,), x.replacement = x.replacement, None
+        x.enter(_S.MONITORING, now)
+        left = x.quantity - x.filled
+        if left > 0:
+            sequence = len(x.slices)
+            new = replace(
+                x.slices[-1],
+                client_id=slice_id(x.id, sequence, 1),
+                sequence=sequence,
+                attempt=1,
+                type=OrderType.MARKET if price is None else OrderType.LIMIT,
+                price=price,
+                quantity=left,
+                send_at=now,
+            )
+            x.slices = (*x.slices[: x.unsent], new)
+        self._monitor(x, now)
+
+    def escaped(self, x: Execution, result: EscapeResult, now: Instant) -> None:
+        x.escape = result
+        x.ending = x.ending or f"escaped: {result.reason}"
+        self._end(x, _S.ESCAPED, x.ending, now)

@@ -1,0 +1,127 @@
+"""The stop and the target of every position: what is wanted, and the legs that stand for it.
+
+What the legs must look like is decided by protection.py; here it is remembered
+what was asked for and what has been placed, per position epoch.
+"""
+
+from decimal import Decimal
+
+from qts.domain.instant import Instant
+from qts.domain.order import Order
+from qts.domain.order_lifecycle import OrderState
+from qts.execution.account import ExecutionAccount
+from qts.execution.orders import OrderRecord
+from qts.execution.positions import Position
+from qts.execution.protection import CancelLeg, EscapeNow, PlaceLeg, ProtectionFacts, due, protect
+
+
+class Wanted:
+    """The pair of one epoch. order_id: the order whose pair it first was; what is moved since then stays moved."""
+
+    __slots__ = ("due", "epoch_id", "legs", "order_id", "placed", "stop", "target")
+
+    def __init__(self, epoch_id: str) -> None:
+        self.epoch_id = epoch_id
+        self.order_id = ""
+        self.stop: Decimal | None = None
+        self.target: Decimal | None = None
+        self.placed = 0
+        self.due: Instant | None = None
+        self.legs: list[OrderRecord] = []
+
+
+class ProtectivePairs:
+    def __init__(self, account: ExecutionAccount) -> None:
+        self._account = account
+        self._wanted: dict[str, Wanted] = {}
+        self._brought: dict[str, Order] = {}
+
+    def bring(self, order: Order) -> None:
+        """The order will bring its own pair, whenever it fills: kept for good, since fills may come late."""
+        if order.stop_loss is not None or order.take_profit is not None:
+            self._brought[order.order_id] = order
+
+    def entered(self, decision_id: str, position: Position) -> None:
+        """An entry filled: its own pair, if it brought one, is the position's pair from its first fill on."""
+        order = self._brought.get(decision_id)
+        if order is None or position.quantity * order.side.sign <= 0:
+            return
+        wanted, first_id = self._of(position), decision_id.partition(".r")[0]
+        if wanted.order_id != first_id:
+            wanted.order_id = first_id
+            wanted.stop, wanted.target = order.stop_loss, order.take_profit
+
+    def moved(self, position: Position, stop: Decimal | None, target: Decimal | None) -> None:
+        """A price left None stays as it is. Nothing happens to a pair nobody has a position for."""
+        if position.quantity == 0:
+            return
+        wanted = self._of(position)
+        wanted.stop = wanted.stop if stop is None else stop
+        wanted.target = wanted.target if target is None else target
+
+    def _of(self, position: Position) -> Wanted:
+        wanted = self._wanted.get(position.symbol)
+        if wanted is None or wanted.epoch_id != position.epoch_id:
+            legs = wanted.legs if wanted is not None else []
+            wanted = self._wanted[position.symbol] = Wanted(position.epoch_id)
+            wanted.legs = legs
+        return wanted
+
+    def settle(self, symbol: str, now: Instant, *, release_target: bool) -> str | None:
+        """Do what protection asks for; why the position must be escaped from, or None."""
+        wanted = self._wanted.get(symbol)
+        if wanted is None:
+            return None
+        account, position = self._account, self._account.positions.of(symbol)
+        if position.quantity != 0 and wanted.epoch_id != position.epoch_id:
+            wanted = self._of(position)
+        wanted.legs = [each for each in wanted.legs if _matters(each, position)]
+        if position.quantity == 0 and not wanted.legs:
+            del self._wanted[symbol]
+            return None
+        quote = account.quote(symbol)
+        facts = ProtectionFacts(
+            instrument=account.settings.instruments[symbol],
+            position=position.quantity,
+            epoch_id=position.epoch_id,
+            epoch_since=position.since,
+            wanted_stop=wanted.stop,
+            wanted_target=wanted.target,
+            legs=tuple(wanted.legs),
+            placed=wanted.placed,
+            mark=None if quote is None else quote.mark,
+            release_target=release_target,
+            escaping=symbol in account.escaping,
+        )
+        for step in protect(facts, now):
+            match step:
+                case PlaceLeg(order):
+                    account.send(order, now)
+                    record = account.orders.find(order.client_id)
+                    assert record is not None
+                    wanted.placed += 1
+                    wanted.legs.append(record)
+                case CancelLeg(client_id):
+                    record = account.orders.find(client_id)
+                    if record is not None:
+                        account.ask_cancel(record, now)
+                case EscapeNow(why):
+                    return why
+        wanted.due = due(facts, now) if wanted.legs else None
+        return None
+
+    def due(self) -> Instant | None:
+        """When time alone may change what protection asks for."""
+        return min((each.due for each in self._wanted.values() if each.due is not None), default=None)
+
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(self._wanted)
+
+    def facts(self) -> tuple[object, ...]:
+        return tuple((w.epoch_id, w.stop, w.target, w.placed) for w in self._wanted.values())
+
+
+def _matters(record: OrderRecord, position: Position) -> bool:
+    return not record.is_final or (
+        record.order.parent_id == position.epoch_id and record.state is not OrderState.FILLED
+    )
