@@ -1,6 +1,6 @@
 """The chain and the text of a journal: what went in comes out, and no single edit of the record goes unnamed.
 
-Proves: QL-17, SX-11
+Proves: QL-17
 """
 
 import json

@@ -1,6 +1,6 @@
 """What was acknowledged is there after a power cut, a kill and a failing disk; the rest is there whole or not at all.
 
-Proves: QL-17, P4-2
+Proves: QL-17
 """
 
 import subprocess

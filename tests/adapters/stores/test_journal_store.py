@@ -1,6 +1,6 @@
 """The journal on disk: its promises, whom it lets in, what it refuses, and that no tampering goes unnamed.
 
-Proves: QL-17, SX-11, P4-2
+Proves: QL-17
 """
 
 import os
@@ -17,7 +17,7 @@ from qts.adapters.stores import journal_store
 from qts.adapters.stores.journal_store import JournalReader, SqliteJournal, refuse_old_sqlite
 from qts.domain.errors import StorageError
 from qts.execution.events import TimeReached
-from qts.execution.journal import Journal, chained, encode
+from qts.execution.journal import Journal, JournalRow, RowKind, chained, encode
 from tests.adapters.stores.failing_disk import Disk
 from tests.contracts.journal_store_contract import JournalStoreContract
 from tests.execution.journal_entries import rows
@@ -158,6 +158,16 @@ def test_a_read_only_file_can_be_read_and_not_written(path):
     with pytest.raises(StorageError, match="read-only"), SqliteJournal(path, vfs=disk.name) as store:
         store.append(rows(3, Journal(*store.head())))
     disk.unregister()
+
+
+def test_a_row_the_file_cannot_hold_leaves_the_journal_ready_for_the_next(path):
+    with SqliteJournal(path) as store:
+        number, head = store.head()
+        odd = JournalRow(61, 1.5, RowKind.EVENT, "[]", chained(head, 61, 1.5, "event", "[]"))  # type: ignore[arg-type]
+        with pytest.raises(StorageError, match="the journal refused"):
+            store.append([odd])
+        store.append(rows(3, Journal(number, head)))
+        assert store.head()[0] == 63
 
 
 # -- reading beside a writer ---------------------------------------------------------------
