@@ -111,7 +111,10 @@ class ProvedAbsent:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A new attempt, under a new id, may go out although this one is not proved absent. The case stays open."""
+    """A new attempt, under a new id, may go out although this one is not proved absent. The case stays open.
+
+    Of a protective order it means: ask protection.py now, which places the second one by the same clock.
+    """
 
 
 @dataclass(frozen=True, slots=True)
