@@ -23,7 +23,8 @@ counted: nothing goes without a word.
 Who starves. What is urgent waits for nothing but what is urgent and came before,
 and everything else waits for it. Below it, a lane waits for the lanes above,
 but never for more than ``passed_max`` of their items: then one of its own is
-served. So quotes delay decisions, and cannot keep them from being handled.
+served, a decision before a screen. So quotes delay decisions, and cannot keep
+them from being handled, and with a patience of 2 or more nor can those quotes.
 """
 
 from collections import OrderedDict, deque
@@ -111,8 +112,8 @@ class QueueBounds:
     passed_max: int = 1_000
 
     def __post_init__(self) -> None:
-        if min(self.urgent, self.evaluation, self.shown, self.shown_one_in, self.passed_max) < 1:
-            raise UsageError("every bound of the queue is 1 or more")
+        if min(self.urgent, self.evaluation, self.shown, self.shown_one_in, self.passed_max - 1) < 1:
+            raise UsageError("every bound of the queue is 1 or more, passed_max 2 or more")
 
 
 class EventQueue:
@@ -240,14 +241,14 @@ class EventQueue:
         return self._take_below()
 
     def _take_below(self) -> Waiting | None:
-        patience = self._bounds.passed_max
-        if self._evaluation and (not self._market or self._passed[Lane.EVALUATION] >= patience):
+        patience, passed = self._bounds.passed_max, self._passed
+        if self._evaluation and (not self._market or passed[Lane.EVALUATION] >= patience):
             lane = Lane.EVALUATION
         elif self._market:
             lane = Lane.MARKET
         else:
             lane = Lane.SHOWN
-        if self._shown and lane is not Lane.SHOWN and self._passed[Lane.SHOWN] >= patience:
+        if self._shown and passed[Lane.SHOWN] >= patience and passed[Lane.EVALUATION] < patience:
             lane = Lane.SHOWN
         self._count_passed(lane)
         if lane is Lane.MARKET:
