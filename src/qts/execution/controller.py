@@ -13,7 +13,7 @@ targets, doubts.py what the venue did not tell. Here is only who hears what.
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from qts.domain.fill import Cause, Fill
 from qts.domain.ids import digest
@@ -72,6 +72,14 @@ _ANSWERED: Final = {
     SendOutcome.NOT_SENT: OrderEvent.REJECT,
     SendOutcome.UNKNOWN: OrderEvent.LOSE,
 }
+
+
+class OnTheWay(NamedTuple):
+    """Base units. buy, sell: unfilled quantity that would increase. at_market: signed, of what fills next."""
+
+    buy: Decimal
+    sell: Decimal
+    at_market: Decimal
 
 
 class ExecutionController:
@@ -142,6 +150,19 @@ class ExecutionController:
         dues = (self._pipeline.due(), self._escapes.due(), self._doubts.due(), self._pairs.due())
         return min((due for due in dues if due is not None), default=None)
 
+    def on_the_way(self, symbol: str) -> OnTheWay:
+        """What working orders of the symbol may still bring."""
+        buy = sell = at_market = ZERO
+        for record in self.account.orders.live(symbol):
+            order, left = record.order, record.left
+            if order.role.is_protective:
+                continue
+            if not order.reduce_only:
+                buy, sell = (buy + left, sell) if order.side is Side.BUY else (buy, sell + left)
+            if order.type is OrderType.MARKET or (order.type is OrderType.STOP and record.filled > 0):
+                at_market += left if order.side is Side.BUY else -left
+        return OnTheWay(buy, sell, at_market)
+
     def digest(self) -> str:
         """SHA-256 over everything the machine remembers."""
         return digest(
@@ -160,20 +181,25 @@ class ExecutionController:
 
     def _settle(self, now: Instant) -> None:
         account, pipeline = self.account, self._pipeline
-        while account.touched or pipeline.finished or pipeline.escaping or account.restricted:
+        while True:
             if account.restricted:
                 account.restricted = False
                 self._give_up_forbidden(now)
-            leaving, pipeline.escaping = pipeline.escaping, []
-            for execution, reason in leaving:
-                self._escapes.begin(execution.symbol, reason, now, execution)
-            touched, account.touched = account.touched, {}
-            for symbol in touched:
-                self._settle_symbol(symbol, now)
-            for result in self._route.answers():
-                self.results.append(result)
-                self._loop.finished(result, now)
+            if pipeline.escaping:
+                leaving, pipeline.escaping = pipeline.escaping, []
+                for execution, reason in leaving:
+                    self._escapes.begin(execution.symbol, reason, now, execution)
+            if account.touched:
+                touched, account.touched = account.touched, {}
+                for symbol in touched:
+                    self._settle_symbol(symbol, now)
+            if pipeline.finished:
+                for result in self._route.answers():
+                    self.results.append(result)
+                    self._loop.finished(result, now)
             self._loop.turn(now)
+            if not (account.touched or pipeline.finished or pipeline.escaping or account.restricted):
+                return
 
     def _give_up_forbidden(self, now: Instant) -> None:
         """What may not be opened any more is not left working either."""
@@ -193,8 +219,12 @@ class ExecutionController:
         why = self._pairs.settle(symbol, now, release_target=release)
         if why is not None and not escaping:
             self._escapes.begin(symbol, EscapeReason.SAFETY_FAIL, now)
+        position = self.account.positions.of(symbol).quantity
         for execution in self._pipeline.active(symbol):
-            if execution.held:
+            order = execution.decision.order
+            if only_reduces(order) and position * order.side.sign >= 0:
+                self._pipeline.give_up(execution, "there is nothing left to reduce", now)
+            elif execution.held:
                 self._pipeline.advance(execution, now)
 
     # -- what the strategies want -----------------------------------------------------------
@@ -258,7 +288,8 @@ class ExecutionController:
             if record.order.role is Role.ENTRY:
                 self._pairs.entered(record.order.parent_id, position)
                 self._give_back_excess(record, now)
-        if fill.cause in _ENDS_ENTRIES:
+        begins = record is None or record.filled == fill.quantity
+        if begins and fill.cause in _ENDS_ENTRIES:
             self._stop_building(fill.symbol, fill.side.opposite, now)
 
     def _give_back_excess(self, record: OrderRecord, now: Instant) -> None:

@@ -30,7 +30,7 @@ def due_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:
 
 def patience_ends_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:
     """When what has not filled is given up or adjusted; never while an outcome is unknown."""
-    if fill_monitor.has_own_life(x.decision):
+    if fill_monitor.has_own_life(x.decision, x.filled):
         return x.decision.good_until
     if x.next_round_at is not None:
         return x.next_round_at

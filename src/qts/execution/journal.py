@@ -43,18 +43,23 @@ class JournalRow:
 
 
 class Journal:
-    """Gives each entry its number and its digest. Rows wait in ``pending`` until the store has taken them."""
+    """Gives each entry its number and its digest. Rows wait in ``pending`` until the store has taken them.
 
-    def __init__(self, number: int = 0, head: str = GENESIS) -> None:
+    keeps: False for who wants only the digest of it all, as a backtest does.
+    """
+
+    def __init__(self, number: int = 0, head: str = GENESIS, *, keeps: bool = True) -> None:
         self.number = number
         self.head = head
         self.pending: list[JournalRow] = []
+        self._keeps = keeps
 
     def add(self, kind: RowKind, entry: Event | Command, at: Instant) -> None:
         text = encode(entry)
         self.number += 1
         self.head = chained(self.head, self.number, at, kind, text)
-        self.pending.append(JournalRow(self.number, at, kind, text, self.head))
+        if self._keeps:
+            self.pending.append(JournalRow(self.number, at, kind, text, self.head))
 
     def taken(self) -> tuple[JournalRow, ...]:
         """Everything not yet handed to the store, which now has it."""

@@ -39,9 +39,13 @@ class ExecutionLoop:
 
     def turn(self, now: Instant) -> None:
         """Execute what can go out now."""
-        for symbol, queue in self._waiting.items():
+        if not self._waiting:
+            return
+        for symbol, queue in tuple(self._waiting.items()):
             while queue and self._route.is_free(symbol):
                 self._execute(queue.pop(0), now)
+            if not queue:
+                del self._waiting[symbol]
 
     def _execute(self, decision: OrderDecision, now: Instant) -> None:
         if not only_reduces(decision.order) and self.stop_reason(now) is not None:
@@ -67,12 +71,12 @@ class ExecutionLoop:
 
     def finished(self, result: ExecutionResult, now: Instant) -> None:
         order = result.decision.order
-        queue = self._waiting.setdefault(order.symbol, [])
         if result.state is ExecutionState.FAILED and only_reduces(order):
             # What was to be opened after this closed something rests on it.
+            queue = self._waiting.get(order.symbol, [])
             queue[:] = [each for each in queue if each.order.created_at != order.created_at]
         elif result.rest_wanted and order.type is OrderType.MARKET:
-            queue.insert(0, _rest_of(result, now))
+            self._waiting.setdefault(order.symbol, []).insert(0, _rest_of(result, now))
 
     def forget(self, symbol: str) -> None:
         """Nothing that was waiting on the symbol is wanted any more."""

@@ -340,7 +340,7 @@ class ExecutionPipeline:
                 self._tell(x, (ExecutionAlert(SafetyCode.GR064, x.id, fill_monitor.STAGE, detail),), now)
         if now < patience_ends_at(x, records):
             self._monitor(x, now)
-        elif fill_monitor.has_own_life(x.decision):
+        elif fill_monitor.has_own_life(x.decision, x.filled):
             self.give_up(x, "its life ended", now)
         elif x.filled > 0:
             detail = f"{plain(x.filled)} of {plain(x.quantity)} filled in time"

@@ -1,13 +1,14 @@
-"""A run: one strategy over one market, through the same decision cycle and gate as everywhere else.
+"""A run: one strategy over one market, through the same cycle, gate and execution machine as everywhere else.
 
-On each bar, in this order: the exchange lets the bar happen, equity is marked
-at its close, the strategy is asked, and what the gate allows is submitted; it
-can fill from the next bar on.
+On each bar, in this order: the market lets the bar happen and the machine hears
+of it, its timers are served at the close, equity is marked, the strategy is
+asked, and what the gate allows goes to the machine; it can fill from the next
+bar on.
 
 Two engines do this. ``Engine.PLAIN`` visits everything on every bar and is the
 reference, written to be read. ``Engine.SKIPPING`` does the same work without
-the parts that cannot matter: while the exchange is quiet it only asks the
-strategy, and a strategy given as signals only where it speaks. Their results
+the parts that cannot matter: while market and machine are quiet it only asks
+the strategy, and a strategy given as signals only where it speaks. Their results
 are equal to the last bit, which generated tests hold.
 """
 
@@ -18,22 +19,31 @@ from enum import StrEnum
 import numpy as np
 
 from qts.domain.errors import PolicyError, QtsError, StrategyError
-from qts.domain.instant import format_instant
+from qts.domain.instant import Instant, format_instant
 from qts.domain.money import ZERO, exact_arithmetic
-from qts.domain.order import Order, Side
+from qts.domain.order import Order
 from qts.domain.waiver import Waiver
+from qts.execution.account import ExecutionSettings
+from qts.execution.contracts import OrderDecision, SplitOrder
+from qts.execution.controller import ExecutionController
 from qts.execution.cycle import DecisionCycle, Desk, Ways
+from qts.execution.events import Decided, ProtectionWanted, TimeReached
+from qts.execution.journal import Journal
+from qts.execution.stages.precheck import PreCheckLimits
 from qts.market.dataset import Dataset
 from qts.market.view import Cursor, NotWarm, View
 from qts.risk.gate import AccountState, RiskGate
 from qts.risk.policy import RiskLimits
 from qts.risk.rules import rules_of
 from qts.simulation.assumptions import sentences
+from qts.simulation.bar_market import BarMarket
 from qts.simulation.columns import market_columns
 from qts.simulation.costs import Frictions
-from qts.simulation.exchange import Exchange
+from qts.simulation.direct_line import DirectLine
 from qts.simulation.inputs import require_inputs
-from qts.simulation.result import CostSplit, Provenance, Refusal, RunResult
+from qts.simulation.result import CostSplit, ProtectionChange, Provenance, Refusal, RunResult
+from qts.simulation.venue import Venue
+from qts.simulation.venue_rules import VenueRules
 from qts.strategy.features.columns import FeatureColumns
 from qts.strategy.intent import Answer
 from qts.strategy.signals import SignalStrategy
@@ -126,7 +136,10 @@ class _Run:
         self._provenance = provenance_of(dataset, strategy, terms)
         self._waivers = self._provenance.waivers
         self._columns = market_columns(dataset, self._waivers, terms.frictions.slippage)
-        self._exchange = Exchange(self._columns, dataset.instrument, terms.frictions, terms.capital)
+        self._line = DirectLine(self._machine(), self._venue)
+        self._venue_of_run = self._line.venue
+        self._market = BarMarket(self._line.venue, self._columns)
+        self._closed_at = self._bars.opened_at + self._bars.interval_ms
         ways = Ways(
             instrument=dataset.instrument,
             limits=terms.limits,
@@ -137,7 +150,7 @@ class _Run:
         self._cycle = DecisionCycle(ways, RiskGate(rules_of(terms.limits)))
         self._cursor = Cursor()
         features = FeatureColumns(self._bars, float(dataset.instrument.tick))
-        self._view = View(self._bars, features, self._cursor, self._exchange.book.holding())
+        self._view = View(self._bars, features, self._cursor, self._line.venue.book.holding())
         self._hears_fills = type(strategy).on_fill is not Strategy.on_fill
         self._jumps = isinstance(strategy, SignalStrategy) and type(strategy).on_bar is SignalStrategy.on_bar
         self._fills_told = 0
@@ -145,9 +158,35 @@ class _Run:
         self._bars_needed = strategy.warmup + 1
         self._was_warm = False
         self._orders: list[Order] = []
+        self._protections: list[ProtectionChange] = []
+        self._reasons: dict[str, str] = {}
         rows = len(self._bars)
         self._equity = np.empty(rows)
         self._holdings = [(0, self._view.holding)]  # with the row at whose close each is first seen
+
+    def _machine(self) -> ExecutionController:
+        instrument = self._dataset.instrument
+        settings = ExecutionSettings(
+            instruments={instrument.symbol: instrument},
+            limits=PreCheckLimits(leverage=self._terms.frictions.leverage),
+            on_bars=True,
+        )
+        return ExecutionController(settings, journal=Journal(keeps=False))
+
+    def _venue(self, line: DirectLine) -> Venue:
+        instrument = self._dataset.instrument
+        return Venue(
+            instrument,
+            self._terms.frictions,
+            self._terms.capital,
+            rules=VenueRules(cancels_are_streamed=False),
+            brackets=self._columns.brackets,
+            stream=line.streamed,
+            reason_of=self._reason_of,
+        )
+
+    def _reason_of(self, order: SplitOrder) -> str:
+        return self._reasons.get(order.parent_id, "")
 
     def result(self, engine: Engine) -> RunResult:
         self._guarded_start()
@@ -176,7 +215,7 @@ class _Run:
     def _run_skipping(self) -> None:
         rows, row = len(self._bars), 0
         while row < rows:
-            quiet = self._exchange.quiet_until(row, rows)
+            quiet = self._quiet_until(row, rows)
             spoke, answer = self._first_word(row, quiet)
             if spoke < quiet:
                 self._decide(spoke, answer)
@@ -188,6 +227,13 @@ class _Run:
             else:
                 row = rows
         self._mark_stretches()
+
+    def _quiet_until(self, row: int, end: int) -> int:
+        """The first row on which market or machine may do something: a price, or a timer that its close serves."""
+        quiet, due = self._market.quiet_until(row, end), self._line.controller.due
+        if due is None:
+            return quiet
+        return min(quiet, max(row, int(np.searchsorted(self._closed_at, due))))
 
     def _first_word(self, row: int, end: int) -> tuple[int, Answer]:
         """The first row in [row, end) on which the strategy answers, and its answer; ``end`` and None for silence."""
@@ -218,8 +264,10 @@ class _Run:
     # -- the parts of a bar ---------------------------------------------------------
 
     def _happen(self, row: int) -> None:
-        exchange = self._exchange
-        exchange.step(row)
+        exchange = self._venue_of_run
+        self._reach(int(self._bars.opened_at[row]))
+        self._market.step(row)
+        self._reach(self._bars.closed_at(row))
         happened = len(exchange.fills) + len(exchange.payments)
         if happened == self._happened:
             return
@@ -235,6 +283,15 @@ class _Run:
                     self._strategy.on_fill(fill)
                 except _STRATEGY_FAILS as error:
                     raise self._blamed(error) from error
+
+    def _reach(self, now: Instant) -> None:
+        """Serve the timers that are due: at a bar's close those inside it, at its open those of a gap before it."""
+        line = self._line
+        line.now = now
+        due = line.controller.due
+        if due is not None and due <= now:
+            with exact_arithmetic():
+                line.tell(TimeReached())
 
     def _mark_stretches(self) -> None:
         """Equity at every close, one stretch of unchanged holding at a time: ``Holding.marked`` by the column."""
@@ -262,31 +319,40 @@ class _Run:
     def _decide(self, row: int, answer: Answer) -> None:
         if answer is None:
             return
-        now, exchange, instrument = self._bars.closed_at(row), self._exchange, self._dataset.instrument
+        now, line, instrument = self._bars.closed_at(row), self._line, self._dataset.instrument
+        line.now = now
+        book = line.venue.book
         with exact_arithmetic():
             price = instrument.price(float(self._bars.close[row]))
+            coming = line.controller.on_the_way(instrument.symbol)
             state = AccountState(
-                position=exchange.book.position,
-                pending_buy=exchange.working.pending(Side.BUY),
-                pending_sell=exchange.working.pending(Side.SELL),
-                equity=exchange.book.equity(price),
+                position=book.position,
+                pending_buy=coming.buy,
+                pending_sell=coming.sell,
+                equity=book.equity(price),
                 last_price=price,
                 price_known_at=now,
             )
-            available, in_flight = exchange.book.available, exchange.working.in_flight()
-            desk = Desk(state=state, available=available, in_flight=in_flight, last_price=price)
+            desk = Desk(state=state, available=book.available, in_flight=coming.at_market, last_price=price)
             try:
                 plan = self._cycle.plan(answer, desk, now)
             except StrategyError as error:
                 raise self._blamed(error) from error
-        for approved in plan.orders:
-            self._orders.append(approved.order)
-            exchange.submit(approved)
-        if plan.protection is not None:
-            exchange.protect(plan.protection, now)
+            if plan.orders:
+                self._orders += [approved.order for approved in plan.orders]
+                for approved in plan.orders:
+                    if approved.order.reason:
+                        self._reasons[approved.order.order_id] = approved.order.reason
+                line.tell(Decided(tuple(OrderDecision(approved.order, price) for approved in plan.orders)))
+            pair = plan.protection
+            if pair is not None:
+                change = ProtectionChange(occurred_at=now, stop_loss=pair.stop_loss, take_profit=pair.take_profit)
+                self._protections.append(change)
+                line.tell(ProtectionWanted(instrument.symbol, pair.stop_loss, pair.take_profit))
         for wish in plan.not_sent:
             codes = tuple(code.value for code in wish.codes)
-            exchange.refusals.append(Refusal(occurred_at=now, order_id=wish.order_id, codes=codes, detail=wish.detail))
+            refusal = Refusal(occurred_at=now, order_id=wish.order_id, codes=codes, detail=wish.detail)
+            line.venue.refusals.append(refusal)
 
     # -- telling --------------------------------------------------------------------
 
@@ -311,7 +377,7 @@ class _Run:
         )
 
     def _told(self) -> RunResult:
-        exchange, bars, terms = self._exchange, self._bars, self._terms
+        exchange, bars, terms = self._line.venue, self._bars, self._terms
         with exact_arithmetic():
             last_mark = self._dataset.instrument.price(float(self._columns.mark_close[-1]))
             unrealized = exchange.book.unrealized(last_mark)
@@ -340,7 +406,7 @@ class _Run:
             assumptions=sentences(terms.frictions, self._waivers, self._dataset.rows_filled),
             halted="the account lost everything" if equity <= 0 else None,
             orders=tuple(self._orders),
-            protections=tuple(exchange.protections),
+            protections=tuple(self._protections),
         )
 
 

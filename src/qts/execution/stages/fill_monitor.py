@@ -7,9 +7,11 @@ last slice and its ``good_until``; then, if part of it filled, the rest is given
 up under FS093, and if nothing did, it is adjusted.
 """
 
+from decimal import Decimal
 from typing import Final
 
 from qts.domain.instant import Duration, Instant
+from qts.domain.order import OrderType
 from qts.execution.contracts import OrderDecision
 
 STAGE: Final = "monitoring"
@@ -17,8 +19,10 @@ FILL_DELAY_MS: Final[Duration] = 30_000
 CANCEL_AGAIN_MS: Final[Duration] = 2_000
 
 
-def has_own_life(decision: OrderDecision) -> bool:
-    return decision.order.good_until is not None
+def has_own_life(decision: OrderDecision, filled: Decimal) -> bool:
+    """A trigger order that began to fill is at market, whatever life it had while it waited."""
+    order = decision.order
+    return order.good_until is not None and not (order.type is OrderType.STOP and filled > 0)
 
 
 def patience_ends_at(decision: OrderDecision, last_send_at: Instant, timeout_ms: Duration) -> Instant:

@@ -1,0 +1,57 @@
+"""The line between the machine and a venue in the same process: at once, in order, nothing lost.
+
+What the venue answers and what it streams come back as events of the same
+instant, one after the other. It is the line of a backtest; the fault campaigns
+put a worse one in its place.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from qts.domain.fill import Fill
+from qts.domain.instant import Instant
+from qts.execution.commands import CancelOrder, Command, ModifyOrder, QueryOrder, SendOrder, TakeSnapshot
+from qts.execution.controller import ExecutionController
+from qts.execution.events import Event, OrderEnded
+from qts.simulation.venue import Venue
+
+
+class DirectLine:
+    """now: the instant of whatever is happening, set by who lets it happen."""
+
+    def __init__(self, controller: ExecutionController, venue_of: Callable[["DirectLine"], Venue]) -> None:
+        self.now: Instant = 0
+        self.controller = controller
+        self.venue = venue_of(self)
+        self._news: deque[Event] = deque()
+        self._busy = False
+
+    def tell(self, event: Event) -> None:
+        """Let the machine handle the event, and everything that follows from it."""
+        self._news.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        news, handle, perform = self._news, self.controller.handle, self._perform
+        while news:
+            for command in handle(news.popleft(), self.now):
+                perform(command)
+        self._busy = False
+
+    def streamed(self, news: Fill | OrderEnded) -> None:
+        """The venue's own news."""
+        self.tell(news)
+
+    def _perform(self, command: Command) -> None:
+        match command:
+            case SendOrder(order):
+                self._news.append(self.venue.send(order, self.now))
+            case CancelOrder(client_id):
+                self._news.append(self.venue.cancel(client_id, self.now))
+            case ModifyOrder():
+                self._news.append(self.venue.modify(command.client_id, command.price, command.quantity, self.now))
+            case QueryOrder():
+                answer = self.venue.query(command.client_id, conditional=command.conditional, now=self.now)
+                self._news.append(answer)
+            case TakeSnapshot():
+                self._news.append(self.venue.snapshot(command.fills_after, self.now))
