@@ -4,7 +4,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools import cli_page, gates_page, metrics_page, requirements_page, worlds_page
+from tools import (
+    cli_page,
+    execution_states_page,
+    gates_page,
+    metrics_page,
+    order_lifecycle_page,
+    requirements_page,
+    safety_codes_page,
+    worlds_page,
+)
 from tools.declared import DeclarationError
 from tools.finding import PROJECT
 
@@ -13,10 +22,13 @@ def pages(root: Path) -> Mapping[str, str]:
     """Path under root -> the text that belongs there."""
     return {
         "docs/cli.md": cli_page.page(),
+        "docs/execution-states.md": execution_states_page.render(),
         "docs/gates.md": gates_page.page(root),
         "docs/metrics.md": metrics_page.render(),
+        "docs/order-lifecycle.md": order_lifecycle_page.render(),
         "docs/policy.schema.json": worlds_page.schema(),
         "docs/requirements.md": requirements_page.page(root),
+        "docs/safety-codes.md": safety_codes_page.page(root),
         "docs/worlds.md": worlds_page.render(),
     }
 

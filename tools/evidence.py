@@ -2,6 +2,7 @@
 
 The line stands in the docstring of a test, of a test class or of a whole file.
 An id that nobody declared is an error: a proof of nothing is a typing mistake.
+``Reaches: FS090`` lines say in the same way which safety code a test reaches.
 """
 
 import ast
@@ -19,18 +20,26 @@ Proofs: TypeAlias = Mapping[str, tuple[str, ...]]
 NOT_BUILT = "not built yet"
 
 _PROVES = re.compile(r"^[ \t]*Proves:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+_REACHES = re.compile(r"^[ \t]*Reaches:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
 
 def proofs(root: Path, known: Collection[str]) -> Proofs:
     """Every id cited under root/tests. Raises DeclarationError for one that is not known."""
+    return _citations(root, _PROVES, known, "Proves: {!r} is no requirement or gate line")
+
+
+def reached(root: Path, known: Collection[str]) -> Proofs:
+    """Every safety code that tests under root/tests reach. Raises DeclarationError for one that is not known."""
+    return _citations(root, _REACHES, known, "Reaches: {!r} is no safety code")
+
+
+def _citations(root: Path, line: re.Pattern[str], known: Collection[str], wrong: str) -> Proofs:
     found: dict[str, list[str]] = {}
     for module in python_modules(root, "tests"):
         for name, node in [("", module.tree), *_documented(module.tree, "")]:
-            for cited in _cited(node):
+            for cited in _cited(node, line):
                 if cited not in known:
-                    raise DeclarationError(
-                        f"{module.path}:{getattr(node, 'lineno', 1)}: Proves: {cited!r} is no requirement or gate line"
-                    )
+                    raise DeclarationError(f"{module.path}:{getattr(node, 'lineno', 1)}: {wrong.format(cited)}")
                 found.setdefault(cited, []).append(f"{module.path}::{name}" if name else module.path)
     return {cited: tuple(tests) for cited, tests in found.items()}
 
@@ -38,8 +47,8 @@ def proofs(root: Path, known: Collection[str]) -> Proofs:
 _Documented: TypeAlias = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-def _cited(node: _Documented) -> list[str]:
-    lines: list[str] = _PROVES.findall(ast.get_docstring(node) or "")
+def _cited(node: _Documented, pattern: re.Pattern[str]) -> list[str]:
+    lines: list[str] = pattern.findall(ast.get_docstring(node) or "")
     return [part.strip() for line in lines for part in line.rstrip(".").split(",")]
 
 
