@@ -11,7 +11,6 @@ judged in the audit phase, INV-23 when everything is at rest.
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 from typing import Protocol
 
 from qts.domain.fill import Fill
@@ -308,6 +307,12 @@ class Oracle:
         before, after = heard.state, record.state
         if after not in _LEGAL[before] and not any(after in _LEGAL[middle] for middle in _LEGAL[before]):
             self.fail("INV-26", f"{record.order.client_id} went from {before} to {after}")
+        if before.is_final and not after.is_final:
+            self.fail("INV-07", f"{record.order.client_id} came back from {before} to {after}")
+        if after is _S.REJECTED:
+            true = self.truth.orders.get(record.order.client_id)
+            if true is not None and (true.live or true.filled > 0):
+                self.fail("INV-07", f"{record.order.client_id} is at the venue and was taken for rejected")
         if after is _S.NOT_PLACED:
             self._judge_absence(record, heard, now)
         elif before is _S.UNKNOWN:
@@ -321,14 +326,12 @@ class Oracle:
         if heard.definite:
             return
         self.counts["unknown -> not-placed"] += 1
-        times = heard.not_found_at
-        far_apart = sum(1 for a, b in pairwise(times) if b - a >= 2_000)
         if now < heard.sent_at + _DEATH_MS:
             self.fail("INV-21", f"{name} was given up {now - heard.sent_at} ms after it was sent")
-        if len(times) < 3 or times[-1] - times[0] < 4_000 or far_apart < 1:
-            self.fail("INV-21", f"{name} was given up on {len(times)} not-founds at {times}")
-        if self._snapshot_at.get(record.order.symbol, 0) < heard.sent_at:
-            self.fail("INV-21", f"{name} was given up without a look at the lists since it was sent")
+        if _apart(heard.not_found_at) < 3:
+            self.fail("INV-21", f"{name} was given up on not-founds at {heard.not_found_at}")
+        if self._snapshot_at.get(record.order.symbol, 0) <= heard.sent_at + _DEATH_MS:
+            self.fail("INV-21", f"{name} was given up without a look at the lists since it was dead")
 
     # -- the wire -------------------------------------------------------------------------
 
@@ -409,3 +412,12 @@ class Oracle:
     def side_of(self, symbol: str) -> Side | None:
         position = self.position.get(symbol, ZERO)
         return None if position == 0 else (Side.BUY if position > 0 else Side.SELL)
+
+
+def _apart(instants: tuple[int, ...]) -> int:
+    """How many of them are two seconds or more after the one counted before."""
+    count, last = 0, None
+    for at in instants:
+        if last is None or at - last >= 2_000:
+            count, last = count + 1, at
+    return count

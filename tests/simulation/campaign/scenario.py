@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol
 
 from qts.domain.fill import Fill
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.execution.events import AccountUpdate, Event, OperatorSaid, OperatorVerb, OrderEnded, Quote
+from qts.execution.journal import encode
 from tests.simulation.campaign.liveness import Liveness, every_execution_is_over
 from tests.simulation.campaign.market_script import Walk
 from tests.simulation.campaign.oracle import Oracle, Violated
@@ -36,15 +37,20 @@ FIRST_PRICE = {"AAAUSDT": Decimal("2000.0"), "BBBUSDT": Decimal("500.0")}
 POSITION_MAX = Decimal("4")
 LIVENESS_MS = 120_000
 EVENTS_MAX = 400_000
-CAPITAL = Decimal(1_000_000)
 
 
 class MarketVenue(VenuePort, Protocol):
     def quote(self, quote: Quote) -> None: ...
 
+    def account(self) -> AccountUpdate: ...
+
+    def earned(self, symbol: str) -> Decimal:
+        """What fills alone brought, quote."""
+        ...
+
 
 Build = Callable[[], Machine]
-Found = Callable[[Callable[[Fill | OrderEnded], None]], MarketVenue]
+Found = Callable[[Plan, Callable[[Fill | OrderEnded], None]], MarketVenue]
 
 
 @dataclass(slots=True)
@@ -64,9 +70,9 @@ class Scenario:
         ties = stream(plan.seed, "ties") if plan.shuffled else None
         self.schedule = Schedule(plan.start, ties)
         self.oracle = Oracle(INSTRUMENTS, POSITION_MAX, ignored=ignored)
-        self.last: deque[tuple[int, str, object]] = deque(maxlen=60)
+        self.last: deque[tuple[int, str, Any]] = deque(maxlen=60)
         self.build = build
-        self.venue = found(self._told)
+        self.venue = found(plan, self._told)
         self.plant = Plant(build, self.schedule, self._perform, plan.crashes, self.oracle.stored)
         self.transport = Transport(plan, self.schedule, self.venue, self._deliver, self.oracle)
         self.plant.started = self._started
@@ -125,7 +131,8 @@ class Scenario:
         self._deliver(event, None)
 
     def _account(self) -> None:
-        self.plant.hear(AccountUpdate(CAPITAL, CAPITAL))
+        if self.transport.connected:
+            self.plant.hear(self.venue.account())
         self.schedule.after(60_000, "account", self._account)
 
     def _count(self, name: str) -> None:
@@ -151,7 +158,7 @@ class Scenario:
             outcome.violation, outcome.at = "RAISED", self.schedule.now
             outcome.text = traceback.format_exc(limit=-6)
         if outcome.violation:
-            outcome.last = tuple(f"{at - self.plan.start} {way} {what}" for at, way, what in self.last)
+            outcome.last = tuple(f"{at - self.plan.start} {way} {encode(what)}" for at, way, what in self.last)
         outcome.transcript = self._transcript()
         outcome.counts = self._counts()
         return outcome
@@ -177,6 +184,10 @@ class Scenario:
             self.oracle.fail("INV-20", f"row {check.bad.number}: {check.bad}")
         machine = self.plant.machine
         assert machine is not None
+        for symbol in SYMBOLS:
+            mine = sum((f.realized_pnl - f.fee for f in self.oracle.known.values() if f.symbol == symbol), start=ZERO)
+            if mine != self.venue.earned(symbol):
+                self.oracle.fail("INV-23", f"{symbol}: {mine} by the rows, {self.venue.earned(symbol)} at the venue")
         again = replayed(self.build(), self.plant.rows.rows())
         if again.digest() != machine.digest():
             self.oracle.fail("INV-24", "the journal's events lead to another state")

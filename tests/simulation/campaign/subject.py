@@ -9,8 +9,8 @@ from qts.execution.events import OrderEnded
 from qts.execution.stages.precheck import PreCheckLimits
 from tests.simulation.campaign.plant import Machine
 from tests.simulation.campaign.scenario import INSTRUMENTS, POSITION_MAX, MarketVenue, Outcome, Scenario
+from tests.simulation.campaign.simulated_venue import SimulatedVenues
 from tests.simulation.campaign.swarm import Plan, draw
-from tests.simulation.campaign.toy_venue import ToyVenue
 
 RECONCILE_MS = 10_000
 
@@ -24,8 +24,8 @@ def controller() -> Machine:
     return ExecutionController(settings)
 
 
-def venue(tell: Callable[[Fill | OrderEnded], None]) -> MarketVenue:
-    return ToyVenue(tell)
+def venue(plan: Plan, tell: Callable[[Fill | OrderEnded], None]) -> MarketVenue:
+    return SimulatedVenues(plan, tell, INSTRUMENTS)
 
 
 def run_plan(plan: Plan, *, ignored: frozenset[str] = frozenset()) -> Outcome:

@@ -41,6 +41,8 @@ WORLD_FAMILIES = (
     "expire",
     "algo_reject",
     "foreign_trade",
+    "foreign_order",
+    "funding",
     "market_closed",
 )
 FAMILIES = (*REQUEST_FAMILIES, *STREAM_FAMILIES, *WORLD_FAMILIES)

@@ -36,7 +36,7 @@ def bearable(seed: int, crash_point: str | None = None) -> Plan:
 
 
 def toy(plan: Plan, fault: str = "") -> Outcome:
-    return Scenario(plan, lambda: ToyMachine(SYMBOLS, fault), ToyVenue).run()
+    return Scenario(plan, lambda: ToyMachine(SYMBOLS, fault), lambda _, tell: ToyVenue(tell)).run()
 
 
 @pytest.mark.parametrize("seed", range(12))

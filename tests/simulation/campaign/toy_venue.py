@@ -10,6 +10,7 @@ from qts.domain.order_lifecycle import OrderState
 from qts.execution.commands import CancelOrder, ModifyOrder, QueryOrder, SendOrder, TakeSnapshot
 from qts.execution.contracts import SplitOrder
 from qts.execution.events import (
+    AccountUpdate,
     CancelAck,
     CancelOutcome,
     ModifyAck,
@@ -69,6 +70,12 @@ class ToyVenue:
         for each in list(self._open.values()):
             if each.order.symbol == quote.symbol:
                 self._match(each, quote.occurred_at)
+
+    def account(self) -> AccountUpdate:
+        return AccountUpdate(Decimal(1_000_000), Decimal(1_000_000))
+
+    def earned(self, symbol: str) -> Decimal:
+        return ZERO
 
     def send(self, command: SendOrder, now: int) -> OrderAck:
         order = command.order

@@ -28,7 +28,7 @@ from tests.simulation.campaign.swarm import REQUEST_FAMILIES, STREAM_FAMILIES, F
 from tests.simulation.campaign.virtual_time import Schedule, stream
 
 TIMEOUT_MS = 5_000
-RATE_LIMITED, OVERLOADED, TIMED_OUT, NOT_FOUND = -1003, -1008, -1007, -2011
+RATE_LIMITED, OVERLOADED, DISCONNECTED, TIMED_OUT, NOT_FOUND = -1003, -1008, -1006, -1007, -2011
 
 VERB = {
     SendOrder: "send",
@@ -131,10 +131,12 @@ class Transport:
             case "drop_reply":
                 self._act(command, process, up, TIMEOUT_MS, answer=_silence(command))
             case "unknown_acting":
-                self._act(command, process, up, back, answer=_silence(command, TIMED_OUT))
+                self._act(
+                    command, process, up, back, answer=_silence(command, TIMED_OUT if fault.sign > 0 else DISCONNECTED)
+                )
             case "unknown_idle":
                 self._witness.lost(command)
-                self._later(up + back, _silence(command, TIMED_OUT), process)
+                self._later(up + back, _silence(command, TIMED_OUT if fault.sign > 0 else DISCONNECTED), process)
             case "refused":
                 self._witness.lost(command)
                 self._later(up + back, _refused(command, OVERLOADED, self._schedule.now + 400), process)
