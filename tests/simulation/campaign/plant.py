@@ -19,6 +19,8 @@ from tests.simulation.campaign.oracle import Looked
 from tests.simulation.campaign.swarm import Crash
 from tests.simulation.campaign.virtual_time import Schedule
 
+SPINS_MAX = 50
+
 
 class Machine(Protocol):
     """What the plant runs: the controller, or a toy of the harness's own tests."""
@@ -70,6 +72,8 @@ class Plant:
         self._perform = perform
         self._stored = stored
         self.started: Callable[[], None] = lambda: None
+        self.spun: Callable[[str], None] = lambda _: None
+        self._spins = 0
         self._armed = [each for each in crashes if each.point]
         self._passed: dict[str, int] = {}
         self.rows = MemoryJournal()
@@ -129,6 +133,9 @@ class Plant:
         if due is None or (self._due is not None and self._schedule.now < self._due <= due):
             return
         now = self._schedule.now
+        self._spins = self._spins + 1 if due <= now else 0
+        if self._spins == SPINS_MAX:
+            self.spun(f"the time was told {SPINS_MAX} times and is still wanted, for {due - now} ms")
         self._due = due = max(due, now + 1)
         process = self.process
         self._schedule.at(due, "time", lambda: self._on_time(due, process))

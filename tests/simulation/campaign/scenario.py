@@ -76,6 +76,7 @@ class Scenario:
         self.plant = Plant(build, self.schedule, self._perform, plan.crashes, self.oracle.stored)
         self.transport = Transport(plan, self.schedule, self.venue, self._deliver, self.oracle)
         self.plant.started = self._started
+        self.plant.spun = self._spun
         self._events = 0
         self._started()
 
@@ -84,6 +85,9 @@ class Scenario:
     def _started(self) -> None:
         machine = self.plant.machine
         self.oracle.machine = None if machine is None else machine.account
+
+    def _spun(self, text: str) -> None:
+        self.oracle.fail("LIV-11", text)
 
     def _perform(self, command: object, process: int) -> None:
         self.last.append((self.schedule.now, "    ->", command))

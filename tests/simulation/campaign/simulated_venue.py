@@ -75,7 +75,9 @@ class SimulatedVenues:
 
     # -- what nobody asked for ----------------------------------------------------------
 
-    def force(self, family: str, symbol: str, sign: int, now: int) -> bool:
+    def force(  # noqa: PLR0911 - one family, one answer
+        self, family: str, symbol: str, sign: int, now: int
+    ) -> bool:
         venue, mark = self._venues[symbol], self._marks.get(symbol)
         if mark is None:
             return False

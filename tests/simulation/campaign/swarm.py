@@ -134,16 +134,21 @@ def draw(seed: int, *, crash_point: str | None = None) -> Plan:
     swarm = stream(seed, "swarm")
     families = [each for each in FAMILIES if swarm.random() < 1 / 3]
     crashes = draw_crashes(stream(seed, "crashes"), start, end)
+    work = draw_work(stream(seed, "work"), start, end)
+    faults = draw_faults(swarm, families, start, end)
     if crash_point is not None:
         rng = stream(seed, f"crash/{crash_point}")
-        crashes = (Crash(rng.randrange(start, start + SAFETY_MS // 3), crash_point, rng.randrange(1, 4), down(rng)),)
+        crashes = draw_certain_crash(rng, crash_point, start)
+        work = tuple(sorted((*work, *leading_to(rng, crash_point, start)), key=lambda each: each.at))
+        refused = (Fault("refused", start + rng.randrange(SAFETY_MS), "send") for _ in range(6))
+        faults = tuple(sorted((*faults, *refused), key=lambda each: each.at))
     return Plan(
         seed=seed,
         start=start,
         end=end,
         market=draw_market(stream(seed, "market"), seed, start, end),
-        work=draw_work(stream(seed, "work"), start, end),
-        faults=draw_faults(swarm, families, start, end),
+        work=work,
+        faults=faults,
         crashes=crashes,
         shuffled=swarm.random() < 0.2,
         killed=swarm.random() < 0.15,
@@ -157,6 +162,26 @@ def draw_crashes(rng: random.Random, start: int, end: int) -> tuple[Crash, ...]:
         point = rng.choice(("", *CRASH_POINTS))
         found.append(Crash(rng.randrange(start, end), point, rng.randrange(1, 4), down(rng)))
     return tuple(sorted(found, key=lambda each: each.at))
+
+
+def draw_certain_crash(rng: random.Random, point: str, start: int) -> tuple[Crash, ...]:
+    """Some points are come by a few times in a scenario: those are taken the first time."""
+    is_rare = point in ("K17", "K18", "K19", "K20", "K21", "K22", "K25")
+    at = start + (0 if is_rare else rng.randrange(SAFETY_MS // 3))
+    crash = Crash(at, point, 1 if is_rare else rng.randrange(1, 4), down(rng))
+    if point != "K25":
+        return (crash,)
+    return (crash, Crash(start + rng.randrange(SAFETY_MS // 2), "", 1, down(rng)))  # it takes a start to die in one
+
+
+def leading_to(rng: random.Random, point: str, start: int) -> tuple[Work, ...]:
+    """What has to be said for a point to be come by at all."""
+    if point in ("K21", "K22"):
+        return (Work(start + rng.randrange(600_000, SAFETY_MS // 2), "kill", ""),)
+    if point == "K18":
+        times = [start + rng.randrange(600_000, SAFETY_MS) for _ in range(6)]
+        return tuple(Work(at, "escape", rng.choice(SYMBOLS)) for at in times)
+    return ()
 
 
 def down(rng: random.Random) -> int:
