@@ -1,44 +1,91 @@
-"""The market of bars against the exchange that knew the pair: the same strategies, fill for fill.
+"""The market of bars with orders sent straight to its venue: skipping, what goes first, what has lost its position.
+
+What whole strategies see of it is in the scenarios and in the properties.
 
 Proves: QL-10, QL-9
 """
 
-from operator import attrgetter
-from unittest.mock import patch
+from qts.domain.order import Side
+from qts.domain.order_lifecycle import OrderState
+from qts.execution.contracts import Role
+from qts.simulation.bar_market import BarMarket
+from qts.simulation.columns import market_columns
+from tests.generators import ALL_WAIVERS, START
+from tests.scenarios.story import stories
+from tests.simulation.venue_orders_sent import FREE, a_venue, buy, sell, stop
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from qts.simulation import backtest
-from qts.simulation.backtest import Engine, run_backtest
-from tests.generators import Improviser, knobs, market, terms
-from tests.simulation.bar_driver import VenueExchange
-
-_FACTS = attrgetter(
-    "side",
-    "quantity",
-    "price",
-    "reference_price",
-    "fee",
-    "liquidity",
-    "cause",
-    "realized_pnl",
-    "occurred_at",
-)
+STORY = """
+story: a market to send orders into
+bars:  0  100  101  99   100  10
+       1  100  101  99   100  10
+       2  100  106  94   100  10
+       3  100  101  99   100  10
+"""
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(knobs(), terms, st.integers(0, 2**16), st.sampled_from([0.2, 0.5, 0.9]))
-def test_a_venue_of_bars_fills_what_the_exchange_filled(given_market, given_terms, seed, talk):
-    dataset = market(given_market)
-    strategy = Improviser(seed=seed, talk=talk)
-    expected = run_backtest(dataset, strategy, given_terms, Engine.PLAIN)
-    for engine in Engine:
-        with patch.object(backtest, "Exchange", VenueExchange):
-            found = run_backtest(dataset, Improviser(seed=seed, talk=talk), given_terms, engine)
-        assert [_FACTS(fill) for fill in found.fills] == [_FACTS(fill) for fill in expected.fills]
-        assert found.funding_payments == expected.funding_payments
-        assert found.refusals == expected.refusals
-        assert found.trades == expected.trades
-        assert (found.equity == expected.equity).all()
-        assert found.wallet == expected.wallet
+def a_market(text=STORY):
+    (story,) = stories(text)
+    dataset = story.dataset()
+    venue, news = a_venue(resting_reduce_only_blocks=False)
+    columns = market_columns(dataset, ALL_WAIVERS, FREE.slippage)
+    return venue, BarMarket(venue, columns), news
+
+
+def test_skipping_finds_the_bar_that_serves_a_resting_order():
+    venue, bars, news = a_market()
+    assert bars.quiet_until(0, 4) == 4
+    venue.send(buy("a", 1, limit=95), START)
+    assert bars.quiet_until(0, 4) == 2
+    venue.send(buy("b", 1), START)
+    assert bars.quiet_until(0, 4) == 0
+    bars.step(0)
+    assert bars.quiet_until(1, 4) == 2
+    venue.cancel("a", START)
+    assert bars.quiet_until(1, 4) == 4
+    venue.send(stop("c", Side.SELL, 1, 94), START)
+    assert bars.quiet_until(1, 4) == 2
+    bars.step(2)
+    assert [each.order_id for each in venue.fills] == ["b", "c"]
+    assert bars.quiet_until(3, 4) == 4
+    assert news[-1].order_id == "c"
+
+
+def test_what_a_stop_left_goes_before_everything_else_at_market():
+    venue, bars, _ = a_market(STORY.replace("94   100  10", "94   100  4"))
+    venue.send(buy("a", 9), START)
+    bars.step(0)
+    venue.send(stop("sl", Side.SELL, 9, 95), START)
+    venue.send(buy("b", 1, limit="94.5", role=Role.ENTRY), START)
+    bars.step(2)  # 4 may be sold
+    venue.send(buy("c", 9), START + 1)
+    bars.step(3)
+    assert [(each.order_id, each.quantity) for each in venue.fills[1:]] == [("sl", 4), ("sl", 5), ("c", 5)]
+
+
+def test_a_protective_order_that_lost_its_position_ends_when_it_is_touched():
+    venue, bars, news = a_market()
+    venue.send(buy("a", 1), START)
+    bars.step(0)
+    venue.send(stop("sl", Side.SELL, 1, 95), START)
+    venue.send(sell("tp", 1, limit=105, role=Role.TAKE_PROFIT), START)
+    venue.send(sell("x", 1, role=Role.EXIT), START)
+    bars.step(1)
+    assert set(venue.orders.open) == {"sl", "tp"}  # nobody swept
+    assert bars.quiet_until(2, 4) == 2
+    bars.step(2)
+    assert {(each.client_id, each.state) for each in news[-2:]} == {
+        ("sl", OrderState.EXPIRED),
+        ("tp", OrderState.EXPIRED),
+    }
+    assert venue.book.position == 0
+
+
+def test_a_reduce_only_order_that_has_nothing_to_reduce_at_the_open_ends():
+    venue, bars, news = a_market()
+    venue.send(buy("a", 1), START)
+    bars.step(0)
+    venue.send(sell("x", 1, role=Role.EXIT), START)
+    venue.send(sell("y", 1, role=Role.EXIT), START)
+    bars.step(1)
+    assert (news[-1].client_id, news[-1].state) == ("y", OrderState.EXPIRED)
+    assert venue.book.position == 0

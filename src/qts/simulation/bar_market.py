@@ -29,7 +29,6 @@ from decimal import Decimal
 import numpy as np
 
 from qts.domain.fill import Liquidity
-from qts.domain.instant import Instant
 from qts.domain.money import exact, exact_arithmetic
 from qts.domain.order import OrderType, Side
 from qts.simulation import matching
@@ -57,12 +56,12 @@ class BarMarket:
         self._frictions = venue.frictions
         self._columns = columns
         self._opened_at = columns.bars.opened_at
+        self._funding = columns.funding
         self._funding_next = 0
         self._look_ahead = _LOOK_AHEAD_ROWS_FIRST
         self._seen = (0, 0)
         self._row = 0
         self._bar = _NO_BAR
-        self._opened_before: Instant = -1
         self._open_on_grid: Decimal | None = None
         self._liquidity: Decimal | None = None
 
@@ -82,7 +81,7 @@ class BarMarket:
         stop = min(end, row + min(self._look_ahead, _LOOK_AHEAD_ROWS_MAX))
         liquidation = None
         if position != 0:
-            if self._funding_next < len(self._columns.funding):
+            if self._funding_next < len(self._funding):
                 stop = min(stop, max(row, int(self._columns.funding_rows[self._funding_next])))
             stop = min(stop, self._columns.next_bracket_change(row))
             with exact_arithmetic():
@@ -99,15 +98,15 @@ class BarMarket:
                 self._take(working, self._open)
             self._settle_funding(row, at_open=False)
             self._touch_position()
-            for working in self._orders.in_phase(Phase.RESTING):
-                self._try_resting(working)
-            self._end_orphans()
+            if self._orders.open:
+                for working in self._orders.in_phase(Phase.RESTING):
+                    self._try_resting(working)
+                self._end_orphans()
 
     def _begin(self, row: int) -> None:
-        bars, opened_at = self._columns.bars, self._opened_at
+        bars = self._columns.bars
         self._row = row
-        self._ledger.reach(int(opened_at[row]))
-        self._opened_before = int(opened_at[row - 1]) if row > 0 else -1
+        self._ledger.reach(int(self._opened_at[row]))
         self._bar = BarPrices(float(bars.open[row]), float(bars.high[row]), float(bars.low[row]))
         self._open_on_grid = None
         self._liquidity = None
@@ -122,9 +121,9 @@ class BarMarket:
     # -- funding and liquidation ----------------------------------------------------
 
     def _settle_funding(self, row: int, *, at_open: bool) -> None:
-        columns = self._columns
-        while self._funding_next < len(columns.funding):
-            event = columns.funding[self._funding_next]
+        events, columns = self._funding, self._columns
+        while self._funding_next < len(events):
+            event = events[self._funding_next]
             if event.row > row or (event.row == row and event.at_open != at_open):
                 return
             self._funding_next += 1
@@ -173,7 +172,7 @@ class BarMarket:
 
     def _arrives(self, working: Working) -> bool:
         """Whether this is the first open that a price sent since the last one meets."""
-        return working.since > self._opened_before
+        return self._row == 0 or working.since > int(self._opened_at[self._row - 1])
 
     def _trigger(self, working: Working, *, gapped: bool) -> bool:
         """The stop is at market from here on; whether anything filled at once."""

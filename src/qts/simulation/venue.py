@@ -112,8 +112,7 @@ class Venue:
         if live is not None:
             code = VenueCode.CLIENT_ID_OPEN
             return OrderAck(order.client_id, SendOutcome.EXISTS, live.venue_id, int(code), "the client id is open")
-        with exact_arithmetic():
-            found = self._objection(order, now)
+        found = self._objection(order, now)
         if found is not None:
             return OrderAck(order.client_id, SendOutcome.REJECTED, "", int(found.code), found.reason)
         working = self.orders.add(order, now)
@@ -122,17 +121,13 @@ class Venue:
         return OrderAck(order.client_id, SendOutcome.ACCEPTED, working.venue_id)
 
     def _objection(self, order: SplitOrder, now: Instant) -> Objection | None:
-        market = self.market
+        market, position = self.market, self.book.position
         price = None if market is None else market.price()
-        found = objection(
-            order,
-            self.rules,
-            self.instrument,
-            orders=self.orders,
-            position=self.book.position,
-            market_price=price,
-        )
-        return market.objection(order, now) if found is None and market is not None else found
+        found = objection(order, self.rules, self.instrument, orders=self.orders, position=position, market_price=price)
+        if found is not None or market is None:
+            return found
+        with exact_arithmetic():
+            return market.objection(order, now)
 
     def cancel(self, client_id: str, now: Instant) -> CancelAck:  # noqa: ARG002 - every request has its instant
         working = self.orders.open.get(client_id)
@@ -155,14 +150,14 @@ class Venue:
             return ModifyAck(client_id, accepted=True, price=price, quantity=working.filled)
         with exact_arithmetic():
             left = quantity - working.filled
-            found = objection_to_change(
-                replace(working.order, price=price, quantity=left),
-                self.rules,
-                self.instrument,
-                orders=self.orders,
-                position=self.book.position,
-                market_price=None if self.market is None else self.market.price(),
-            )
+        found = objection_to_change(
+            replace(working.order, price=price, quantity=left),
+            self.rules,
+            self.instrument,
+            orders=self.orders,
+            position=self.book.position,
+            market_price=None if self.market is None else self.market.price(),
+        )
         if found is not None:
             return _not_modified(client_id, found)
         working.quantity, working.left = quantity, left

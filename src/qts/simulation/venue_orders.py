@@ -7,7 +7,7 @@ order that ever was.
 from collections.abc import Iterator
 from decimal import Decimal
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from qts.domain.fill import Cause, Liquidity
 from qts.domain.instant import Instant
@@ -16,6 +16,9 @@ from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.contracts import Role, SplitOrder
 from qts.execution.events import VenueOrder
+
+_NAN = float("nan")
+_CAUSES: Final = {Role.STOP_LOSS: Cause.STOP_LOSS, Role.TAKE_PROFIT: Cause.TAKE_PROFIT}
 
 
 class Phase(Enum):
@@ -46,6 +49,7 @@ class Working:
     """
 
     __slots__ = (
+        "cause",
         "filled",
         "left",
         "level",
@@ -65,12 +69,13 @@ class Working:
         self.trades = trades
         self.since = now
         self.price = order.price
-        self.level = float("nan") if order.price is None else float(order.price)
+        self.level = _NAN if order.price is None else float(order.price)
         self.quantity = order.quantity
         self.left = order.quantity
         self.filled = ZERO
         self.state = OrderState.ACCEPTED
         self.phase = _phase_of(order)
+        self.cause = _CAUSES.get(order.role, Cause.ORDER)
 
     @property
     def venue_id(self) -> str:
@@ -89,16 +94,6 @@ class Working:
     def goes_first(self) -> bool:
         """Whether it is what a protective stop left: served before every other order at market."""
         return self.order.role is Role.STOP_LOSS
-
-    @property
-    def cause(self) -> Cause:
-        match self.order.role:
-            case Role.STOP_LOSS:
-                return Cause.STOP_LOSS
-            case Role.TAKE_PROFIT:
-                return Cause.TAKE_PROFIT
-            case Role.ENTRY | Role.EXIT | Role.ESCAPE:
-                return Cause.ORDER
 
     def reduces(self, position: Decimal) -> bool:
         """Whether its side is the one that makes a signed position smaller."""
@@ -145,10 +140,6 @@ class VenueOrders:
         self.conditional = 0
         self.changes = 0
 
-    @property
-    def ordinary(self) -> int:
-        return len(self.open) - self.conditional
-
     def add(self, order: SplitOrder, now: Instant) -> Working:
         before = self.latest.get(order.client_id)
         working = Working(order, len(self.history) + 1, 0 if before is None else before.trades, now)
@@ -182,6 +173,13 @@ class VenueOrders:
 
     def in_phase(self, phase: Phase) -> Iterator[Working]:
         return _walk([each for each in self.open.values() if each.phase is phase])
+
+    def limits(self) -> Iterator[Working]:
+        return _walk([each for each in self.open.values() if each.order.type is OrderType.LIMIT])
+
+    def waiting_for_trigger(self) -> Iterator[Working]:
+        """The conditional book, in the order sent."""
+        return _walk([each for each in self.open.values() if each.is_conditional])
 
     def stops_nearest_first(self, position: Decimal) -> Iterator[Working]:
         """Protective stops of a signed position, not 0, in the order a falling (or rising) price meets them."""

@@ -15,16 +15,19 @@ document does not settle (``reduce_only_needs_position`` and
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import IntEnum
 from typing import NamedTuple
 
 from qts.domain.errors import PolicyError
 from qts.domain.instrument import Instrument
-from qts.domain.money import ZERO, plain
+from qts.domain.money import ZERO, exact_arithmetic, plain
 from qts.domain.order import OrderType
 from qts.execution.contracts import SplitOrder
 from qts.simulation.venue_orders import VenueOrders
+
+_EXACT = Context(prec=50)
+"""What a rule multiplies or divides by it, it does here: entering a context costs more than most rules."""
 
 
 class VenueCode(IntEnum):
@@ -102,12 +105,12 @@ def objection(
     found = _off_grid(order, instrument) or _out_of_bounds(order, rules, instrument, market_price)
     if found is not None:
         return found
-    if order.is_conditional:
+    if order.type is OrderType.STOP:
         if orders.conditional >= rules.conditional_orders_max:
             return Objection(VenueCode.CONDITIONAL_ORDERS, f"{orders.conditional} conditional orders are open")
         return None
-    if orders.ordinary >= rules.open_orders_max:
-        return Objection(VenueCode.OPEN_ORDERS, f"{orders.ordinary} orders are open")
+    if len(orders.open) - orders.conditional >= rules.open_orders_max:
+        return Objection(VenueCode.OPEN_ORDERS, f"{rules.open_orders_max} orders are open")
     return reduce_only_objection(order, rules, orders, position) if order.reduce_only else None
 
 
@@ -131,24 +134,27 @@ def reduce_only_objection(
     order: SplitOrder, rules: VenueRules, orders: VenueOrders, position: Decimal
 ) -> Objection | None:
     """For an ordinary reduce-only order: nothing to reduce, or all of it promised to others."""
-    reducible = abs(position) if position * order.side.sign < 0 else ZERO
+    if not (rules.reduce_only_needs_position or rules.resting_reduce_only_blocks):
+        return None
+    with exact_arithmetic():
+        reducible = abs(position) if position * order.side.sign < 0 else ZERO
+        resting = orders.resting_reduce_only(order) if rules.resting_reduce_only_blocks else ZERO
+        wanted = resting + order.quantity
     if rules.reduce_only_needs_position and reducible == 0:
         return Objection(VenueCode.REDUCE_ONLY, "nothing to reduce")
-    if rules.resting_reduce_only_blocks:
-        resting = orders.resting_reduce_only(order)
-        if resting > 0 and resting + order.quantity > reducible:
-            detail = f"{plain(resting)} rests to reduce {plain(reducible)}, {plain(order.quantity)} is too much"
-            return Objection(VenueCode.REDUCE_ONLY, detail)
+    if resting > 0 and wanted > reducible:
+        detail = f"{plain(resting)} rests to reduce {plain(reducible)}, {plain(order.quantity)} is too much"
+        return Objection(VenueCode.REDUCE_ONLY, detail)
     return None
 
 
 def _off_grid(order: SplitOrder, instrument: Instrument) -> Objection | None:
     quantity, price = order.quantity, order.price
-    if quantity % instrument.lot:
+    if _EXACT.remainder(quantity, instrument.lot):
         finer = _digits(quantity) > _digits(instrument.lot)
         code = VenueCode.PRECISION if finer else VenueCode.LOT
         return Objection(code, f"quantity {plain(quantity)} is not on the lot grid of {plain(instrument.lot)}")
-    if price is not None and (price <= 0 or price % instrument.tick):
+    if price is not None and (price <= 0 or _EXACT.remainder(price, instrument.tick)):
         return Objection(VenueCode.TICK, f"price {plain(price)} is not on the tick grid of {plain(instrument.tick)}")
     return None
 
@@ -164,16 +170,19 @@ def _out_of_bounds(
     if order.type is OrderType.MARKET and rules.quantity_max is not None and order.quantity > rules.quantity_max:
         return Objection(VenueCode.QUANTITY_MAX, f"{plain(order.quantity)} at market is above {rules.quantity_max}")
     price = market_price if order.price is None else order.price
-    if not order.reduce_only and price is not None and order.quantity * price < instrument.notional_min:
-        return Objection(VenueCode.NOTIONAL_MIN, f"{plain(order.quantity * price)} is below the smallest notional")
-    if market_price is None or order.price is None or order.type is not OrderType.LIMIT:
+    if price is None:
         return None
-    return _percent_price(order.price, order.side.sign, rules, market_price)
+    if not order.reduce_only and _EXACT.multiply(order.quantity, price) < instrument.notional_min:
+        worth = plain(_EXACT.multiply(order.quantity, price))
+        return Objection(VenueCode.NOTIONAL_MIN, f"{worth} is below the smallest notional")
+    if market_price is None or order.type is not OrderType.LIMIT:
+        return None
+    return _percent_price(price, order.side.sign, rules, market_price)
 
 
 def _percent_price(price: Decimal, sign: int, rules: VenueRules, market_price: Decimal) -> Objection | None:
-    if sign > 0 and rules.price_up is not None and price > market_price * rules.price_up:
+    if sign > 0 and rules.price_up is not None and price > _EXACT.multiply(market_price, rules.price_up):
         return Objection(VenueCode.PRICE_ABOVE, f"{plain(price)} is too far above the market")
-    if sign < 0 and rules.price_down is not None and price < market_price * rules.price_down:
+    if sign < 0 and rules.price_down is not None and price < _EXACT.multiply(market_price, rules.price_down):
         return Objection(VenueCode.PRICE_BELOW, f"{plain(price)} is too far below the market")
     return None
