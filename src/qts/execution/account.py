@@ -105,7 +105,7 @@ class ExecutionAccount:
         symbol = alert.subject if REGISTRY[alert.code].scope is Scope.SYMBOL else ""
         self.safety.raised(
             alert.code,
-            f"{alert.code} {alert.subject}",
+            alert.code.value,
             now,
             scope=scope,
             by_transition=not counts,
@@ -140,6 +140,15 @@ class ExecutionAccount:
         held = self.positions.of(symbol).quantity * side.sign
         live = (each.left for each in self.live_on(symbol, Role.ENTRY) if each.order.side is side)
         return max(ZERO, held) + sum(live, start=ZERO)
+
+    def opposing(self, symbol: str, side: Side) -> Decimal:
+        """Base units held the other way."""
+        held = self.positions.of(symbol).quantity * side.sign
+        return -held if held < 0 else ZERO
+
+    def quote_age(self, symbol: str, now: Instant) -> Duration | None:
+        quote = self.quote(symbol)
+        return None if quote is None else now - quote.occurred_at
 
     def market_open(self, symbol: str) -> bool:
         return symbol not in self._closed_markets

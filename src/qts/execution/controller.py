@@ -98,6 +98,8 @@ class ExecutionController:
         self._pairs = ProtectivePairs(self.account)
         self._doubts = Doubts(self.account)
         self._given_back: dict[str, Decimal] = {}
+        self._due: Instant | None = None
+        self._due_is_known = False
         self._operator = Operator(self.account, self._escapes, self._doubts, self._loop)
         self._hears: dict[type, Callable[[object, Instant], None]] = {}
         self._listen(Decided, self._on_decided)
@@ -131,24 +133,30 @@ class ExecutionController:
                 return ()
         account = self.account
         account.out = []
+        self._due_is_known = False
         self._hears[kind](event, now)
         self._settle(now)
         if kind is Quote and not account.out:
             return ()
-        for quote in account.quotes_read:
-            self.journal.add(RowKind.EVENT, quote, now)
-        account.quotes_read.clear()
+        journal = self.journal
+        if account.quotes_read:
+            for quote in account.quotes_read:
+                journal.add(RowKind.EVENT, quote, now)
+            account.quotes_read.clear()
         if kind is not Quote:
-            self.journal.add(RowKind.EVENT, event, now)
+            journal.add(RowKind.EVENT, event, now)
         for command in account.out:
-            self.journal.add(RowKind.COMMAND, command, now)
+            journal.add(RowKind.COMMAND, command, now)
         return tuple(account.out)
 
     @property
     def due(self) -> Instant | None:
         """The earliest instant at which TimeReached wants to be handled; None while nothing waits."""
-        dues = (self._pipeline.due(), self._escapes.due(), self._doubts.due(), self._pairs.due())
-        return min((due for due in dues if due is not None), default=None)
+        if not self._due_is_known:
+            dues = (self._pipeline.due(), self._escapes.due(), self._doubts.due(), self._pairs.due())
+            self._due = min((due for due in dues if due is not None), default=None)
+            self._due_is_known = True
+        return self._due
 
     def on_the_way(self, symbol: str) -> OnTheWay:
         """What working orders of the symbol may still bring."""
@@ -212,6 +220,8 @@ class ExecutionController:
                 self._pipeline.give_up(execution, why, now)
 
     def _settle_symbol(self, symbol: str, now: Instant) -> None:
+        if not self._pipeline.is_busy and not self._pairs.cares_for(symbol) and symbol not in self.account.escaping:
+            return
         if symbol in self.account.escaping:
             self._escapes.advance(symbol, now)
         escaping = symbol in self.account.escaping

@@ -62,6 +62,7 @@ class Doubts:
         self._cases: dict[str, UnknownCase] = {}
         self._symbols = {symbol: _Symbol() for symbol in account.settings.instruments}
         self._found: Differences | None = None
+        self._watches = account.settings.reconcile_ms is not None  # whether any symbol was ever asked for
         self.absent: list[OrderRecord] = []
         self.retries: list[OrderRecord] = []
         if account.settings.reconcile_ms is not None:
@@ -80,6 +81,7 @@ class Doubts:
             self._account.alert(ExecutionAlert(SafetyCode.AN050, order.client_id, "sending", detail), now)
             case = opened(order.client_id, Bias.of(order.role), order.attempt, record.sent_at, now)
             self._cases.setdefault(order.client_id, case)
+            self._watches = True
 
     def heard(self, record: OrderRecord, now: Instant) -> None:
         """The venue spoke of the order: it is known again, though trades of it may still be missing."""
@@ -155,6 +157,7 @@ class Doubts:
     def _ask(self, symbol: str, now: Instant) -> None:
         each = self._symbols[symbol]
         each.asked_at, each.wants = now, False
+        self._watches = True
         if self._account.settings.reconcile_ms is not None:
             each.next_at = now + self._account.settings.reconcile_ms
         self._account.out.append(TakeSnapshot(symbol, ""))
@@ -249,8 +252,8 @@ class Doubts:
     # -- time -------------------------------------------------------------------------------
 
     def due(self) -> Instant | None:
-        if not self._cases and self._account.settings.reconcile_ms is None and not self._account.in_doubt:
-            return min((at for each in self._symbols.values() if (at := _wanted_at(each)) is not None), default=None)
+        if not self._watches:
+            return None
         dues = [due(case) for case in self._cases.values()]
         dues += [at for symbol in self._symbols if (at := self._ask_at(symbol)) is not None]
         return min(dues, default=None)

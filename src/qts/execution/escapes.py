@@ -88,6 +88,8 @@ class Escapes:
         return next((each for each in self._active.values() if each.symbol == symbol), None)
 
     def due(self) -> Instant | None:
+        if not self._active:
+            return None
         return min((min(each.next_at, each.alarm_at) for each in self._active.values()), default=None)
 
     def advance(self, symbol: str | None, now: Instant) -> None:

@@ -149,7 +149,17 @@ def _default(value: object) -> object:
     return _FIELDS[type(value)](value)
 
 
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), default=_default).encode
+def _encoder() -> Callable[[object], str]:
+    """``JSONEncoder.encode`` builds its C encoder anew for every call; a journal calls it for every row."""
+    encoder = json.JSONEncoder(separators=(",", ":"), default=_default)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    write = make(None, _default, json.encoder.encode_basestring_ascii, None, ":", ",", *(False, False, False))
+    return lambda value: "".join(write(value, 0))
+
+
+_ENCODE: Final = _encoder()
 
 
 def _read(hint: object, value: object) -> object:  # noqa: PLR0911 - one shape, one answer

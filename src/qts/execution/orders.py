@@ -9,7 +9,7 @@ an id goes out once; what has filled, what may be live and what is about to be
 sent of a decision never exceed its quantity.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from qts.domain.fill import Fill
@@ -163,12 +163,15 @@ class OrderLedger:
     def find(self, client_id: str) -> OrderRecord | None:
         return self._records.get(client_id)
 
-    def of_parent(self, parent_id: str) -> tuple[OrderRecord, ...]:
-        return tuple(self._of_parent.get(parent_id, ()))
+    def of_parent(self, parent_id: str) -> Sequence[OrderRecord]:
+        """In the order they were sent."""
+        return self._of_parent.get(parent_id, ())
 
     def live(self, symbol: str | None = None) -> Iterator[OrderRecord]:
         """Orders that have not ended, in the order they were sent."""
-        for record in list(self._live.values()):
+        if not self._live:
+            return
+        for record in tuple(self._live.values()):
             if symbol is None or record.order.symbol == symbol:
                 yield record
 

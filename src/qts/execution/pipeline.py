@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
-from qts.domain.money import ZERO, plain
+from qts.domain.money import plain
 from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
@@ -40,7 +40,7 @@ from qts.execution.stages import async_send, fill_monitor
 from qts.execution.stages.adaptive_adjust import AdjustFacts, adjust
 from qts.execution.stages.async_send import SendVerdict
 from qts.execution.stages.order_split import SplitFacts, split
-from qts.execution.stages.precheck import PreCheckFacts, precheck
+from qts.execution.stages.precheck import precheck
 from qts.execution.state_machine import TIMEOUT_MS
 
 _S = ExecutionState
@@ -72,6 +72,10 @@ class ExecutionPipeline:
     def active(self, symbol: str | None = None) -> tuple[Execution, ...]:
         return tuple(each for each in self._active.values() if symbol is None or each.symbol == symbol)
 
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._active)
+
     def find(self, decision_id: str) -> Execution | None:
         return self._active.get(decision_id)
 
@@ -82,30 +86,11 @@ class ExecutionPipeline:
     # -- precheck, split --------------------------------------------------------------
 
     def _precheck(self, x: Execution, now: Instant) -> None:
-        account, order = self._account, x.decision.order
+        account = self._account
         if not account.connected:
             return  # until it is, or the stage has waited long enough
-        symbol, side = order.symbol, order.side
-        quote_age = None
-        if account.settings.limits.data_age_ms_max is not None and not only_reduces(order):
-            quote = account.quote(symbol)
-            quote_age = None if quote is None else now - quote.occurred_at
-        held = account.positions.of(symbol).quantity * side.sign
-        result = precheck(
-            x.decision,
-            PreCheckFacts(
-                instrument=account.settings.instruments[symbol],
-                why_no_increase=account.why_no_increase(symbol, x.decision.strategy_id),
-                has_unknown=account.unknown_on(symbol),
-                market_open=account.market_open(symbol),
-                exposure=account.exposure(symbol, side),
-                opposing=-held if held < 0 else ZERO,
-                available=account.available,
-                executed_today=account.executed(now),
-                quote_age=quote_age,
-            ),
-            account.settings.limits,
-        )
+        settings = account.settings
+        result = precheck(x.decision, account, settings.limits, settings.instruments[x.symbol], now)
         self._tell(x, result.alerts, now)
         if not result.passed:
             self._end(x, _S.FAILED, result.reason, now)
@@ -298,7 +283,9 @@ class ExecutionPipeline:
 
     def due(self) -> Instant | None:
         """When the next execution wants to be told of the time."""
-        return min((self._due(x) for x in self._active.values()), default=None)
+        if not self._active:
+            return None
+        return min(self._due(x) for x in self._active.values())
 
     def on_time(self, now: Instant) -> None:
         for x in tuple(self._active.values()):

@@ -110,8 +110,13 @@ class ProtectivePairs:
         wanted.due = due(facts, now) if wanted.legs else None
         return None
 
+    def cares_for(self, symbol: str) -> bool:
+        return symbol in self._wanted
+
     def due(self) -> Instant | None:
         """When time alone may change what protection asks for."""
+        if not self._wanted:
+            return None
         return min((each.due for each in self._wanted.values() if each.due is not None), default=None)
 
     def symbols(self) -> tuple[str, ...]:

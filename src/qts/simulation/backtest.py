@@ -405,6 +405,7 @@ class _Run:
             ),
             assumptions=sentences(terms.frictions, self._waivers, self._dataset.rows_filled),
             halted="the account lost everything" if equity <= 0 else None,
+            journal_head=self._line.controller.journal.head,
             orders=tuple(self._orders),
             protections=tuple(self._protections),
         )

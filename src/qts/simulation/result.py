@@ -17,7 +17,7 @@ from qts.domain.order import Order
 from qts.domain.waiver import Waiver
 from qts.market.bars import Floats, Instants
 
-ENGINE = 1
+ENGINE = 2
 """Raised whenever the same inputs give another result than before."""
 _NOT_OF_A_TRIAL = frozenset({"data_source", "engine"})
 
@@ -106,6 +106,7 @@ class RunResult:
     halted: a sentence when nothing is left at the end (final equity 0 or below), else None; the run
     itself always goes on to the last bar, while the gate refuses whatever would open.
     assumptions: every assumption the run made, one sentence each.
+    journal_head: digest of the last row of the run's journal, which every event and command of it is chained into.
     orders: every order that was allowed, in the order it was sent.
     protections: every change of a protective pair by protect(), in order; the pair an order brings is in the order.
     """
@@ -124,6 +125,7 @@ class RunResult:
     costs: CostSplit
     assumptions: tuple[str, ...]
     halted: str | None
+    journal_head: str
     orders: tuple[Order, ...] = ()
     protections: tuple[ProtectionChange, ...] = ()
 
@@ -158,13 +160,14 @@ class RunResult:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over provenance, every event of the run, and the bytes of the equity curve.
+        """SHA-256 over provenance, the journal's head, and the bytes of the equity curve.
 
-        The events: orders, changes of protection, fills, funding payments and refusals.
+        The journal has every order, acknowledgement, fill and change of protection;
+        funding payments and refusals, which the machine does not hear of, are added.
         """
         sha = sha256(canonical_json(self.provenance.facts()).encode())
-        events: tuple[Order | ProtectionChange | Fill | FundingPayment | Refusal, ...]
-        events = (*self.orders, *self.protections, *self.fills, *self.funding_payments, *self.refusals)
+        sha.update(self.journal_head.encode())
+        events: tuple[FundingPayment | Refusal, ...] = (*self.funding_payments, *self.refusals)
         for event in events:
             sha.update(canonical_json(_ROW_OF[type(event)](event)).encode())
         sha.update(self.equity.astype("<f8", copy=False).data)
@@ -172,8 +175,5 @@ class RunResult:
         return sha.hexdigest()
 
 
-_ROW_OF = {
-    kind: attrgetter(*(field.name for field in fields(kind)))
-    for kind in (Order, ProtectionChange, Fill, FundingPayment, Refusal)
-}
+_ROW_OF = {kind: attrgetter(*(field.name for field in fields(kind))) for kind in (FundingPayment, Refusal)}
 """An event's fields in order of declaration, as one tuple."""

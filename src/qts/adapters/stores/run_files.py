@@ -8,6 +8,7 @@ are stored exactly: decimals as text, floats by their bytes.
 
 import base64
 import gzip
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -25,7 +26,7 @@ from qts.domain.order import Order
 from qts.domain.waiver import Waiver
 from qts.simulation.result import CostSplit, ProtectionChange, Provenance, Refusal, RunResult
 
-FORMAT = 1
+FORMAT = 2
 _EVENTS: Mapping[str, type] = {
     "fills": Fill,
     "funding_payments": FundingPayment,
@@ -50,9 +51,11 @@ def write_run(path: Path, result: RunResult) -> None:
         "costs": _plain(result.costs),
         "assumptions": list(result.assumptions),
         "halted": result.halted,
+        "journal_head": result.journal_head,
     }
     for name in _EVENTS:
         document[name] = [list(_plain(event).values()) for event in getattr(result, name)]
+    document["content"] = _content_digest(document)
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     write_durably(path, gzip.compress(text.encode(), compresslevel=6, mtime=0))
 
@@ -62,7 +65,9 @@ def read_run(path: Path) -> RunResult:
     try:
         document = json.loads(gzip.decompress(path.read_bytes()))
         result = _result(document)
+        content = document.pop("content")
         intact = document["format"] == FORMAT and document["digest"] == result.digest
+        intact = intact and content == _content_digest(document)
     except FileNotFoundError as error:
         raise StorageError(
             "the record of the run is not there", place=str(path), next_step="submit the strategy again"
@@ -72,6 +77,11 @@ def read_run(path: Path) -> RunResult:
     if not intact:
         raise _damaged(path, "its content does not have the digest it was written under")
     return result
+
+
+def _content_digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 over everything else in the file: the events are in the run's digest by their journal's head only."""
+    return hashlib.sha256(json.dumps(document, separators=(",", ":")).encode()).hexdigest()
 
 
 def _damaged(path: Path, why: str) -> StorageError:
@@ -95,6 +105,7 @@ def _result(document: Mapping[str, Any]) -> RunResult:
         costs=CostSplit(**{name: Decimal(amount) for name, amount in document["costs"].items()}),
         assumptions=tuple(document["assumptions"]),
         halted=document["halted"],
+        journal_head=document["journal_head"],
         **columns,
         **events,
     )

@@ -8,11 +8,12 @@ number of executions, the age of the data, capital.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
-from qts.domain.instant import Duration
+from qts.domain.instant import Duration, Instant
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, plain
+from qts.domain.order import Side
 from qts.domain.safety_code import SafetyCode
 from qts.execution.contracts import ExecutionAlert, OrderDecision, PreCheckResult, only_reduces
 
@@ -33,62 +34,78 @@ class PreCheckLimits:
     leverage: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PreCheckFacts:
-    """What the check looks at.
+class PreCheckDesk(Protocol):
+    """What the check may ask, and asks only when a limit needs it."""
 
-    exposure: base units toward this side if all that lives on it filled. opposing:
-    base units held the other way, which this order would close first. available:
-    quote free of margin, None where nobody said. quote_age: None without a quote.
-    """
-
-    instrument: Instrument
-    why_no_increase: str | None
-    has_unknown: bool
-    market_open: bool
-    exposure: Decimal
-    opposing: Decimal
     available: Decimal | None
-    executed_today: int
-    quote_age: Duration | None
+    """Quote free of margin, None where nobody said."""
+
+    def market_open(self, symbol: str) -> bool: ...
+
+    def why_no_increase(self, symbol: str, strategy_id: str) -> str | None: ...
+
+    def unknown_on(self, symbol: str) -> bool:
+        """Whether an order on the symbol has an unknown outcome."""
+        ...
+
+    def exposure(self, symbol: str, side: Side) -> Decimal:
+        """Base units toward this side if all that lives on it filled."""
+        ...
+
+    def opposing(self, symbol: str, side: Side) -> Decimal:
+        """Base units held the other way, which an order on this side would close first."""
+        ...
+
+    def executed(self, now: Instant) -> int:
+        """Executions begun on this UTC day."""
+        ...
+
+    def quote_age(self, symbol: str, now: Instant) -> Duration | None:
+        """None without a quote."""
+        ...
 
 
 def precheck(  # noqa: PLR0911 - one check, one answer
-    decision: OrderDecision, facts: PreCheckFacts, limits: PreCheckLimits
+    decision: OrderDecision, desk: PreCheckDesk, limits: PreCheckLimits, instrument: Instrument, now: Instant
 ) -> PreCheckResult:
     """The quantity that may be executed, on the lot grid; 0 with the reason when none may."""
-    order = decision.order
-    if not facts.market_open:
+    order, symbol = decision.order, decision.order.symbol
+    if not desk.market_open(symbol):
         return _refused("the venue takes no orders on the symbol")
     if only_reduces(order):
         return PreCheckResult(order.quantity)
-    if facts.why_no_increase is not None:
-        return _refused(facts.why_no_increase)
-    if facts.has_unknown:
+    forbidden = desk.why_no_increase(symbol, decision.strategy_id)
+    if forbidden is not None:
+        return _refused(forbidden)
+    if desk.unknown_on(symbol):
         return _refused("an order on the symbol has an unknown outcome")
-    after = facts.exposure + order.quantity
-    if limits.position_max is not None and after > limits.position_max:
+    if limits.position_max is not None and desk.exposure(symbol, order.side) + order.quantity > limits.position_max:
+        after = desk.exposure(symbol, order.side) + order.quantity
         return _refused(f"the position would be {plain(after)}, {plain(limits.position_max)} is allowed")
-    if limits.executions_per_day_max is not None and facts.executed_today >= limits.executions_per_day_max:
-        detail = f"{facts.executed_today} executions today, {limits.executions_per_day_max} are allowed"
+    if limits.executions_per_day_max is not None and desk.executed(now) >= limits.executions_per_day_max:
+        detail = f"{desk.executed(now)} executions today, {limits.executions_per_day_max} are allowed"
         return _refused(detail, ExecutionAlert(SafetyCode.GR062, order.order_id, STAGE, detail))
-    if limits.data_age_ms_max is not None and (facts.quote_age is None or facts.quote_age > limits.data_age_ms_max):
-        return _refused("there is no quote fresh enough to trade on")
-    return _within_capital(decision, facts, limits)
+    if limits.data_age_ms_max is not None:
+        age = desk.quote_age(symbol, now)
+        if age is None or age > limits.data_age_ms_max:
+            return _refused("there is no quote fresh enough to trade on")
+    return _within_capital(decision, desk, limits, instrument)
 
 
-def _within_capital(decision: OrderDecision, facts: PreCheckFacts, limits: PreCheckLimits) -> PreCheckResult:
+def _within_capital(
+    decision: OrderDecision, desk: PreCheckDesk, limits: PreCheckLimits, instrument: Instrument
+) -> PreCheckResult:
     order = decision.order
-    if facts.available is None:
+    if desk.available is None:
         return PreCheckResult(order.quantity)
     price = order.price if order.price is not None else decision.arrival_price
-    carried = facts.available * limits.leverage / price + facts.opposing
+    carried = desk.available * limits.leverage / price + desk.opposing(order.symbol, order.side)
     if order.quantity <= carried:
         return PreCheckResult(order.quantity)
-    fitting = facts.instrument.quantity_down(max(ZERO, carried))
+    fitting = instrument.quantity_down(max(ZERO, carried))
     detail = f"{plain(order.quantity)} wanted, the free balance carries {plain(fitting)}"
     alert = ExecutionAlert(SafetyCode.GR061, order.order_id, STAGE, detail)
-    if fitting == 0 or fitting * price < facts.instrument.notional_min:
+    if fitting == 0 or fitting * price < instrument.notional_min:
         return _refused(detail, alert)
     return PreCheckResult(fitting, (alert,), detail)
 
