@@ -50,16 +50,33 @@ def test_skipping_finds_the_bar_that_serves_a_resting_order():
     assert news[-1].order_id == "c"
 
 
+def test_skipping_looks_both_ways_for_every_kind_of_order():
+    for order in (
+        buy("x", 1, limit="94.5"),
+        sell("x", 1, limit="105.5"),
+        stop("x", Side.BUY, 1, 106, role=Role.ENTRY),
+        stop("x", Side.SELL, 1, 94, role=Role.ENTRY),
+    ):
+        venue, bars, _ = a_market()
+        venue.send(order, START)
+        assert bars.quiet_until(0, 4) == 2
+        bars.step(2)
+        assert len(venue.fills) == 1
+    for order in (buy("x", 1, limit=94), sell("x", 1, limit=106), stop("x", Side.BUY, 1, "106.01", role=Role.ENTRY)):
+        venue, bars, _ = a_market()
+        venue.send(order, START)
+        assert bars.quiet_until(0, 4) == 4
+
+
 def test_what_a_stop_left_goes_before_everything_else_at_market():
     venue, bars, _ = a_market(STORY.replace("94   100  10", "94   100  4"))
-    venue.send(buy("a", 9), START)
+    venue.send(buy("a", 24), START)
     bars.step(0)
-    venue.send(stop("sl", Side.SELL, 9, 95), START)
-    venue.send(buy("b", 1, limit="94.5", role=Role.ENTRY), START)
-    bars.step(2)  # 4 may be sold
-    venue.send(buy("c", 9), START + 1)
+    venue.send(stop("sl", Side.SELL, 10, 95), START)
+    bars.step(2)  # the 4 that may be traded go to what was bought at the open: the stop is touched and sells nothing
+    assert venue.query("sl", conditional=True, now=START).order.filled == 0
     bars.step(3)
-    assert [(each.order_id, each.quantity) for each in venue.fills[1:]] == [("sl", 4), ("sl", 5), ("c", 5)]
+    assert [(each.order_id, each.quantity) for each in venue.fills] == [("a", 10), ("a", 4), ("sl", 10)]
 
 
 def test_a_protective_order_that_lost_its_position_ends_when_it_is_touched():

@@ -16,7 +16,7 @@ from qts.execution.events import AccountUpdate, CancelOutcome, OrderEnded, SendO
 from qts.market.brackets import BracketHistory
 from qts.simulation.costs import Frictions
 from qts.simulation.venue_orders import FillPrice
-from tests.generators import USUAL_BRACKETS
+from tests.generators import HARSHER_ROWS, USUAL_BRACKETS, bracket_table
 from tests.simulation.venue_orders_sent import FREE, a_venue, buy, sell, split, stop
 
 D = Decimal
@@ -240,6 +240,16 @@ def test_the_liquidation_price_follows_every_posting():
     assert round(venue.ledger.liquidation, 2) == D("90.36")  # (100 - 1000) / (10 x 0.004 - 10)
     held(venue, "-20")
     assert round(venue.ledger.liquidation, 2) == D("109.56")
+
+
+def test_the_liquidation_price_follows_the_bracket_table_of_the_day():
+    harsher = bracket_table(*HARSHER_ROWS, as_of=1_000)
+    venue, _ = a_venue(brackets=BracketHistory((USUAL_BRACKETS, harsher)))
+    held(venue)
+    venue.ledger.reach(999)
+    assert round(venue.ledger.liquidation, 2) == D("90.36")
+    venue.ledger.reach(1_000)
+    assert round(venue.ledger.liquidation, 2) == D("90.91")  # (100 - 1000) / (10 x 0.01 - 10)
 
 
 def test_auto_deleveraging_takes_part_of_a_position_free_of_fees():
