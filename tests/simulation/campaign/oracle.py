@@ -350,6 +350,7 @@ class Oracle:
                 self._judge_exposure(order)
             case CancelOrder(client_id):
                 self._count_wired("cancel", client_id)
+                self._judge_uncovering(client_id)
             case ModifyOrder(client_id):
                 self._count_wired("modify", client_id)
 
@@ -357,6 +358,19 @@ class Oracle:
         self._wired[verb, client_id] += 1
         if self._wired[verb, client_id] > self._asked[verb, client_id]:
             self.fail("INV-01", f"a {verb} of {client_id} left and no row says so")
+
+    def _judge_uncovering(self, client_id: str) -> None:
+        """The one stop under a position is not cancelled before there is another (PRT-08)."""
+        true = self.truth.orders.get(client_id)
+        if true is None or not true.live or true.order.role is not Role.STOP_LOSS:
+            return
+        symbol, side = true.order.symbol, true.order.side
+        position = self.position.get(symbol, ZERO)
+        if position * side.sign >= 0 or position != self.truth.position.get(symbol, ZERO):
+            return
+        stops = [each for each in self.truth.live(symbol, Role.STOP_LOSS) if each.order.side is side]
+        if len(stops) == 1 and true.quantity >= abs(position):
+            self.fail("INV-27", f"{client_id} is cancelled, and it is all that covers {position}")
 
     def _judge_parent(self, order: SplitOrder) -> None:
         parent = root(order.parent_id)
