@@ -79,7 +79,7 @@ REGISTRY: Final[dict[SafetyCode, CodeFacts]] = {
         trigger="our record and the venue's disagree on a symbol and three corrections did not help, "
         "or an order's outcome stays unknown for 60 seconds, or news contradict the life of an order",
         action="the symbol only reduces (quarantine) until an operator releases it",
-        owner="execution/controller.py",
+        owner="execution/doubts.py",
     ),
     SafetyCode.FS090: CodeFacts(
         scope=Scope.EXECUTION,
@@ -121,13 +121,13 @@ REGISTRY: Final[dict[SafetyCode, CodeFacts]] = {
         scope=Scope.ACCOUNT,
         trigger="an operator pressed the kill switch",
         action="all executions escape, the account is flattened and locked down",
-        owner="execution/controller.py",
+        owner="execution/operator.py",
     ),
     SafetyCode.GR040: CodeFacts(
         scope=Scope.SYMBOL,
         trigger="an order or a fill on the account is not ours",
         action="it is adopted; the symbol opens nothing until an operator acknowledges it",
-        owner="execution/controller.py",
+        owner="execution/doubts.py",
     ),
     SafetyCode.GR060: CodeFacts(
         scope=Scope.EXECUTION,
@@ -163,12 +163,12 @@ REGISTRY: Final[dict[SafetyCode, CodeFacts]] = {
         scope=Scope.SYMBOL,
         trigger="reconciliation found the record behind the venue and corrected it",
         action="the account is WARNING",
-        owner="execution/controller.py",
+        owner="execution/doubts.py",
     ),
     SafetyCode.AN050: CodeFacts(
         scope=Scope.EXECUTION,
         trigger="the venue did not say what became of a request",
         action="the account is WARNING; the order goes to the UNKNOWN protocol",
-        owner="execution/controller.py",
+        owner="execution/doubts.py",
     ),
 }

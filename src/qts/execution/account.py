@@ -79,7 +79,6 @@ class ExecutionAccount:
 
     def send(self, order: SplitOrder, now: Instant) -> None:
         self.out.append(self.orders.submit(order, now))
-        self.touched[order.symbol] = None
 
     def cancel(self, record: OrderRecord, now: Instant) -> None:
         """Ask for the end of a live order, once; asking again is for who sees that nothing came of it."""

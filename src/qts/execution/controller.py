@@ -55,6 +55,9 @@ from qts.execution.pipeline import ExecutionPipeline
 from qts.execution.protective_pairs import ProtectivePairs
 from qts.execution.route import ExecutionRoute
 from qts.execution.stop_policy import StopPolicy
+from qts.risk.gate import Response, ResponseTally, RiskGate
+from qts.risk.policy import RiskLimits
+from qts.risk.rules import rules_of
 
 _E = TypeVar("_E", bound=Event)
 _FORCED: Final = frozenset({Cause.LIQUIDATION, Cause.ADL})
@@ -74,6 +77,16 @@ _ANSWERED: Final = {
 }
 
 
+_RESPONSE: Final = {
+    SendOutcome.ACCEPTED: Response.TAKEN,
+    SendOutcome.EXISTS: Response.TAKEN,
+    SendOutcome.REJECTED: Response.ORDERS_FAULT,
+    SendOutcome.REFUSED: Response.FAILED,
+    SendOutcome.NOT_SENT: Response.FAILED,
+    SendOutcome.UNKNOWN: Response.UNKNOWN,
+}
+
+
 class OnTheWay(NamedTuple):
     """Base units. buy, sell: unfilled quantity that would increase. at_market: signed, of what fills next."""
 
@@ -86,8 +99,15 @@ class ExecutionController:
     """results: every execution that ended, in order. journal: what has been handled, and what followed."""
 
     def __init__(
-        self, settings: ExecutionSettings, *, policy: StopPolicy | None = None, journal: Journal | None = None
+        self,
+        settings: ExecutionSettings,
+        *,
+        gate: RiskGate | None = None,
+        policy: StopPolicy | None = None,
+        journal: Journal | None = None,
     ) -> None:
+        self._gate = RiskGate(rules_of(RiskLimits())) if gate is None else gate
+        self._tally = ResponseTally()
         self.account = ExecutionAccount(settings)
         self.journal = Journal() if journal is None else journal
         self.results: list[ExecutionResult] = []
@@ -220,7 +240,7 @@ class ExecutionController:
                 self._pipeline.give_up(execution, why, now)
 
     def _settle_symbol(self, symbol: str, now: Instant) -> None:
-        if not self._pipeline.is_busy and not self._pairs.cares_for(symbol) and symbol not in self.account.escaping:
+        if not (self._pipeline.is_reducing or self._pairs.cares_for(symbol) or symbol in self.account.escaping):
             return
         if symbol in self.account.escaping:
             self._escapes.advance(symbol, now)
@@ -268,6 +288,8 @@ class ExecutionController:
         record = self.account.orders.find(ack.client_id)
         if record is None:
             return  # the answer to a send that no record of ours knows: reconciliation will find what it did
+        if ack.outcome is not SendOutcome.ACCEPTED or self._tally.failed_in_a_row:
+            self._after_response(ack, now)
         self._doubts.answered(record, ack, now)
         if ack.venue_id:
             record.venue_id = ack.venue_id
@@ -278,6 +300,14 @@ class ExecutionController:
         execution = self._pipeline.find(record.order.parent_id)
         if execution is not None:
             self._pipeline.on_ack(execution, record, ack, now)
+
+    def _after_response(self, ack: OrderAck, now: Instant) -> None:
+        self._tally, codes = self._gate.after_response(_RESPONSE[ack.outcome], self._tally, now)
+        if ack.halts and not codes:
+            codes = (SafetyCode.FS040,)
+        for code in codes:
+            detail = f"the venue refuses what is not the orders' fault: {ack.code} {ack.reason}".rstrip()
+            self.account.alert(ExecutionAlert(code, "account", "venue", detail), now)
 
     def _on_fill(self, fill: Fill, now: Instant) -> None:
         account = self.account

@@ -85,8 +85,9 @@ class Doubts:
 
     def heard(self, record: OrderRecord, now: Instant) -> None:
         """The venue spoke of the order: it is known again, though trades of it may still be missing."""
-        self._cases.pop(record.order.client_id, None)
-        self._account.retry_allowed.pop(record.order.client_id, None)
+        if self._cases:
+            self._cases.pop(record.order.client_id, None)
+            self._account.retry_allowed.pop(record.order.client_id, None)
         if record.told > record.filled:
             self._want(record.order.symbol, now)
 

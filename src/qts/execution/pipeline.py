@@ -56,6 +56,7 @@ class ExecutionPipeline:
     def __init__(self, account: ExecutionAccount) -> None:
         self._account = account
         self._active: dict[str, Execution] = {}
+        self._reducing = 0  # how many of them only reduce
         self.finished: list[ExecutionResult] = []
         self.escaping: list[tuple[Execution, EscapeReason]] = []
 
@@ -64,6 +65,7 @@ class ExecutionPipeline:
     def begin(self, decision: OrderDecision, now: Instant) -> None:
         execution = Execution(decision, now)
         self._active[execution.id] = execution
+        self._reducing += only_reduces(decision.order)
         execution.enter(_S.PRECHECK, now)
         self._precheck(execution, now)
 
@@ -73,8 +75,8 @@ class ExecutionPipeline:
         return tuple(each for each in self._active.values() if symbol is None or each.symbol == symbol)
 
     @property
-    def is_busy(self) -> bool:
-        return bool(self._active)
+    def is_reducing(self) -> bool:
+        return self._reducing > 0
 
     def find(self, decision_id: str) -> Execution | None:
         return self._active.get(decision_id)
@@ -165,6 +167,8 @@ class ExecutionPipeline:
     def on_ack(self, x: Execution, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
         order = record.order
         match async_send.verdict(order, ack):
+            case SendVerdict.LIVE:
+                pass
             case SendVerdict.AGAIN if not x.ending:
                 x.again.append(async_send.next_attempt(order, ack, now))
             case SendVerdict.BALANCE_SHORT:
@@ -204,9 +208,13 @@ class ExecutionPipeline:
                 self._after_adjusting(x, now)
 
     def _after_sending(self, x: Execution, now: Instant, *, timed_out: bool = False) -> None:
+        records = self._account.orders.of_parent(x.id)
+        if len(records) == len(x.slices) and all(each.state is OrderState.ACCEPTED for each in records) and not x.held:
+            x.enter(_S.MONITORING, now)  # everything is out and lives
+            return
         if not x.ending:
             self._send_due(x, now)
-        records = self._account.orders.of_parent(x.id)
+            records = self._account.orders.of_parent(x.id)
         waiting = any(each.state is OrderState.SUBMITTED for each in records) or x.again or x.held
         if waiting and not timed_out and not (x.ending and not records):
             return
@@ -227,7 +235,7 @@ class ExecutionPipeline:
         if x.ending:
             for record in records:
                 self._account.cancel(record, now)
-        else:
+        elif x.has_unsent:
             self._send_due(x, now)
             records = self._account.orders.of_parent(x.id)
         if x.is_over or x.has_unsent:
@@ -257,6 +265,7 @@ class ExecutionPipeline:
         x.ending = x.ending or reason
         x.enter(state, now)
         del self._active[x.id]
+        self._reducing -= only_reduces(x.decision.order)
         self._account.touched[x.symbol] = None
         self.finished.append(x.result(now))
 

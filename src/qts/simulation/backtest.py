@@ -136,7 +136,8 @@ class _Run:
         self._provenance = provenance_of(dataset, strategy, terms)
         self._waivers = self._provenance.waivers
         self._columns = market_columns(dataset, self._waivers, terms.frictions.slippage)
-        self._line = DirectLine(self._machine(), self._venue)
+        gate = RiskGate(rules_of(terms.limits))
+        self._line = DirectLine(self._machine(gate), self._venue)
         self._venue_of_run = self._line.venue
         self._market = BarMarket(self._line.venue, self._columns)
         self._closed_at = self._bars.opened_at + self._bars.interval_ms
@@ -147,7 +148,7 @@ class _Run:
             leverage=terms.frictions.leverage,
             cost_rate=terms.frictions.expected_cost_rate(),
         )
-        self._cycle = DecisionCycle(ways, RiskGate(rules_of(terms.limits)))
+        self._cycle = DecisionCycle(ways, gate)
         self._cursor = Cursor()
         features = FeatureColumns(self._bars, float(dataset.instrument.tick))
         self._view = View(self._bars, features, self._cursor, self._line.venue.book.holding())
@@ -164,14 +165,14 @@ class _Run:
         self._equity = np.empty(rows)
         self._holdings = [(0, self._view.holding)]  # with the row at whose close each is first seen
 
-    def _machine(self) -> ExecutionController:
+    def _machine(self, gate: RiskGate) -> ExecutionController:
         instrument = self._dataset.instrument
         settings = ExecutionSettings(
             instruments={instrument.symbol: instrument},
             limits=PreCheckLimits(leverage=self._terms.frictions.leverage),
             on_bars=True,
         )
-        return ExecutionController(settings, journal=Journal(keeps=False))
+        return ExecutionController(settings, gate=gate, journal=Journal(keeps=False))
 
     def _venue(self, line: DirectLine) -> Venue:
         instrument = self._dataset.instrument
