@@ -24,7 +24,7 @@ from qts.domain.order_lifecycle import IllegalTransition, OrderEvent, OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount, ExecutionSettings
 from qts.execution.commands import Command, QueryOrder
-from qts.execution.contracts import EscapeReason, ExecutionAlert, ExecutionResult, Role, only_reduces
+from qts.execution.contracts import EscapeReason, ExecutionAlert, ExecutionResult, Role
 from qts.execution.doubts import Doubts, giving_back
 from qts.execution.escapes import Escapes
 from qts.execution.events import (
@@ -233,7 +233,7 @@ class ExecutionController:
         """What may not be opened any more is not left working either."""
         for execution in self._pipeline.active():
             decision = execution.decision
-            if only_reduces(decision.order) or execution.ending:
+            if execution.reduces or execution.ending:
                 continue
             why = self.account.why_no_increase(decision.order.symbol, decision.strategy_id)
             if why is not None:
@@ -252,7 +252,7 @@ class ExecutionController:
         position = self.account.positions.of(symbol).quantity
         for execution in self._pipeline.active(symbol):
             order = execution.decision.order
-            if only_reduces(order) and position * order.side.sign >= 0:
+            if execution.reduces and position * order.side.sign >= 0:
                 self._pipeline.give_up(execution, "there is nothing left to reduce", now)
             elif execution.held:
                 self._pipeline.advance(execution, now)
@@ -273,7 +273,7 @@ class ExecutionController:
         """Give up entries on ``side`` that are at market or half filled: what they built is being closed."""
         for execution in self._pipeline.active(symbol):
             order = execution.decision.order
-            if only_reduces(order) or order.side is not side:
+            if execution.reduces or order.side is not side:
                 continue
             if order.type is OrderType.MARKET or execution.filled > 0:
                 self._pipeline.give_up(execution, "the position is being closed", now)

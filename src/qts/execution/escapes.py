@@ -13,7 +13,7 @@ from qts.domain.money import ZERO, plain
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode, Scope
 from qts.execution.account import ExecutionAccount
-from qts.execution.contracts import EscapeReason, EscapeResult, ExecutionAlert, ExecutionState, Role, only_reduces
+from qts.execution.contracts import EscapeReason, EscapeResult, ExecutionAlert, ExecutionState, Role
 from qts.execution.executions import Execution
 from qts.execution.orders import OrderRecord
 from qts.execution.pipeline import ExecutionPipeline
@@ -161,7 +161,7 @@ class Escapes:
         wanted = ZERO
         for each in escape.executions:
             sign = each.decision.order.side.sign
-            wanted += sign * (each.quantity - each.filled) if only_reduces(each.decision.order) else -sign * each.filled
+            wanted += sign * (each.quantity - each.filled) if each.reduces else -sign * each.filled
         if wanted * position >= 0:
             return ZERO
         size = min(max(abs(wanted) - own, ZERO), abs(position))

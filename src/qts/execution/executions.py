@@ -12,6 +12,7 @@ from qts.execution.contracts import (
     OrderDecision,
     SplitAlgorithm,
     SplitOrder,
+    only_reduces,
 )
 from qts.execution.state_machine import FINAL, advance
 
@@ -35,21 +36,28 @@ class Execution:
         "escape",
         "filled",
         "held",
+        "id",
         "last_fill_at",
         "next_round_at",
         "notional",
         "quantity",
+        "reduces",
         "replacement",
         "rest_wanted",
         "rounds",
         "since",
         "slices",
         "state",
+        "symbol",
         "unsent",
     )
 
     def __init__(self, decision: OrderDecision, now: Instant) -> None:
+        order = decision.order
         self.decision = decision
+        self.id = order.order_id
+        self.symbol = order.symbol
+        self.reduces = only_reduces(order)
         self.state = ExecutionState.INIT
         self.since = now
         self.quantity = decision.order.quantity
@@ -69,14 +77,6 @@ class Execution:
         self.rest_wanted = False
         self.held = False
         self.escape: EscapeResult | None = None
-
-    @property
-    def id(self) -> str:
-        return self.decision.order.order_id
-
-    @property
-    def symbol(self) -> str:
-        return self.decision.order.symbol
 
     @property
     def is_over(self) -> bool:

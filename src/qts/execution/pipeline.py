@@ -65,7 +65,7 @@ class ExecutionPipeline:
     def begin(self, decision: OrderDecision, now: Instant) -> None:
         execution = Execution(decision, now)
         self._active[execution.id] = execution
-        self._reducing += only_reduces(decision.order)
+        self._reducing += execution.reduces
         execution.enter(_S.PRECHECK, now)
         self._precheck(execution, now)
 
@@ -83,7 +83,7 @@ class ExecutionPipeline:
 
     def is_exiting(self, symbol: str) -> bool:
         """Whether an order is working, or waiting to go, that closes at least a part of the position."""
-        return any(only_reduces(each.decision.order) for each in self._active.values() if each.symbol == symbol)
+        return any(each.reduces for each in self._active.values() if each.symbol == symbol)
 
     # -- precheck, split --------------------------------------------------------------
 
@@ -265,7 +265,7 @@ class ExecutionPipeline:
         x.ending = x.ending or reason
         x.enter(state, now)
         del self._active[x.id]
-        self._reducing -= only_reduces(x.decision.order)
+        self._reducing -= x.reduces
         self._account.touched[x.symbol] = None
         self.finished.append(x.result(now))
 
