@@ -93,11 +93,13 @@ class BarMarket:
         with exact_arithmetic():
             self._begin(row)
             self._settle_funding(row, at_open=True)
-            self._liquidate_if_gapped()
+            if self._book.position != 0:
+                self._liquidate_if_gapped()
             for working in self._orders.at_market():
                 self._take(working, self._open)
             self._settle_funding(row, at_open=False)
-            self._touch_position()
+            if self._book.position != 0:
+                self._touch_position()
             if self._orders.open:
                 for working in self._orders.in_phase(Phase.RESTING):
                     self._try_resting(working)
@@ -132,7 +134,7 @@ class BarMarket:
                 self._venue.pay_funding(event.rate, price, event.occurred_at)
 
     def _liquidate_if_gapped(self) -> None:
-        if self._book.position == 0 or self._ledger.liquidation is None:
+        if self._ledger.liquidation is None:
             return
         opened = float(self._columns.mark_open[self._row])
         level = float(self._ledger.liquidation)

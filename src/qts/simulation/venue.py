@@ -211,15 +211,16 @@ class Venue:
         Whether it filled. One that may not is over: REJECTED where it came from the conditional book.
         """
         order = working.order
+        fee = self.frictions.fee(quantity, price.paid, price.liquidity)
         if not order.reduce_only:
-            found = self.ledger.margin_objection(order, quantity, price.paid)
+            taker_fee = fee if price.liquidity is Liquidity.TAKER else None
+            found = self.ledger.margin_objection(order, quantity, price.paid, taker_fee)
             if found is not None:
                 state = OrderState.REJECTED if order.is_conditional else OrderState.EXPIRED
                 self.end(working, state, found.reason)
                 return False
         working.left -= quantity
         working.filled += quantity
-        fee = self.frictions.fee(quantity, price.paid, price.liquidity)
         fill = self.ledger.post(working, quantity, price, fee, working.cause)
         if working.left > 0:
             self._stream(fill)

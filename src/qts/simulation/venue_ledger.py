@@ -117,9 +117,14 @@ class VenueLedger:
         self._liquidation_is_known = False
         book.check()
 
-    def margin_objection(self, order: SplitOrder, quantity: Decimal, price: Decimal) -> Objection | None:
-        """Why a fill may not open what it would open, both numbers in the reason; noted as a refusal."""
-        fee = self._frictions.fee(quantity, price, Liquidity.TAKER)
+    def margin_objection(
+        self, order: SplitOrder, quantity: Decimal, price: Decimal, taker_fee: Decimal | None = None
+    ) -> Objection | None:
+        """Why a fill may not open what it would open, both numbers in the reason; noted as a refusal.
+
+        taker_fee: of the fill, where it is known already.
+        """
+        fee = self._frictions.fee(quantity, price, Liquidity.TAKER) if taker_fee is None else taker_fee
         found = margin_objection(self.book, self._table, side=order.side, quantity=quantity, price=price, fee=fee)
         if found is None:
             return None
