@@ -27,6 +27,13 @@ _NUMBER_MAX = 10**18
 _BUILD = "build intents with buy(), sell(), close() and protect(): they take any number"
 
 
+ALGORITHMS = ("single", "twap", "vwap", "iceberg")
+"""How an order may be worked; what each of them does: execution/stages/order_split.py."""
+
+_BARS_MAX = 100_000
+"""The longest spread of an order; more is a mistake."""
+
+
 class Action(StrEnum):
     BUY = "buy"
     SELL = "sell"
@@ -44,7 +51,10 @@ class Intent:
     limit: highest price to buy, lowest to sell at. trigger: price whose touch
     turns the order into a market order. Neither: at market.
     stop_loss, take_profit: the protective pair to place with the fill.
-    good_for_bars: how many bars a limit or trigger order lives, 1 or more.
+    good_for_bars: how many bars a limit or trigger order lives, 1 or more; one
+    that is spread lives so long after its spread.
+    over_bars: how many bars the order is spread over, 0 for at once. algorithm: one
+    of ``ALGORITHMS``, None leaves it to the rule. urgent: a spread takes half the time.
     """
 
     action: Action
@@ -57,6 +67,14 @@ class Intent:
     take_profit: Decimal | None = None
     good_for_bars: int = 1
     reason: str = ""
+    over_bars: int = 0
+    algorithm: str | None = None
+    urgent: bool = False
+
+    @property
+    def says_how(self) -> bool:
+        """Whether it says anything about how its order is worked."""
+        return self.over_bars != 0 or self.algorithm is not None or self.urgent is not False
 
     def __post_init__(self) -> None:
         for name in ("quantity", "limit", "trigger", "stop_loss", "take_profit"):
@@ -73,6 +91,37 @@ class Intent:
             raise StrategyError(f"{self.action}: an order has a limit or a trigger, not both")
         if self.good_for_bars < 1:
             raise StrategyError(f"{self.action}: good_for_bars must be 1 or more, not {self.good_for_bars}")
+        if self.says_how or type(self.over_bars) is not int:
+            self._refuse_bad_working()
+
+    def _refuse_bad_working(self) -> None:
+        bars, algorithm = self.over_bars, self.algorithm
+        if type(bars) is not int or not 0 <= bars <= _BARS_MAX:
+            raise StrategyError(f"{self.action}: over_bars must be a whole number from 0 to {_BARS_MAX}, not {bars!r}")
+        if type(self.urgent) is not bool:
+            raise StrategyError(f"{self.action}: urgent must be True or False, not {self.urgent!r}")
+        if algorithm is not None and not isinstance(algorithm, str):
+            raise StrategyError(f"{self.action}: algorithm must be text, not {algorithm!r}")
+        if algorithm is not None and algorithm not in ALGORITHMS:
+            raise StrategyError(
+                f"{self.action}: there is no algorithm {algorithm!r}.{did_you_mean(algorithm, ALGORITHMS)}",
+                next_step=f"it is one of: {', '.join(ALGORITHMS)}",
+            )
+        if self.trigger is not None and (bars > 0 or algorithm not in (None, "single")):
+            raise StrategyError(
+                f"{self.action}: a trigger order waits for its trigger as one order and cannot be split",
+                next_step="leave out over_bars and algorithm, or the trigger",
+            )
+        if algorithm in ("twap", "vwap") and bars == 0:
+            raise StrategyError(
+                f"{self.action}: {algorithm} spreads an order over time and needs over_bars of 1 or more",
+                next_step=f'say for example algorithm="{algorithm}", over_bars=5',
+            )
+        if algorithm in ("single", "iceberg") and bars > 0:
+            raise StrategyError(
+                f"{self.action}: {algorithm} is not spread over time, and over_bars is {bars}",
+                next_step='leave over_bars out, or say algorithm="twap"',
+            )
 
     def _refuse_bad_amount(self, name: str, value: object) -> None:
         if value is None:
@@ -111,6 +160,9 @@ class _Wishes(TypedDict, total=False):
     take_profit: Number | None
     good_for_bars: int
     reason: str
+    over_bars: int
+    algorithm: str | None
+    urgent: bool
 
 
 def buy(symbol: str | None = None, **wishes: Unpack[_Wishes]) -> Intent:
@@ -142,12 +194,31 @@ def _trade(action: Action, symbol: str | None, wishes: _Wishes) -> Intent:
         take_profit=_amount("take_profit", wishes.get("take_profit")),
         good_for_bars=wishes.get("good_for_bars", 1),
         reason=wishes.get("reason", ""),
+        over_bars=wishes.get("over_bars", 0),
+        algorithm=wishes.get("algorithm"),
+        urgent=wishes.get("urgent", False),
     )
 
 
-def close(symbol: str | None = None, *, limit: Number | None = None, reason: str = "") -> Intent:
+def close(
+    symbol: str | None = None,
+    *,
+    limit: Number | None = None,
+    reason: str = "",
+    over_bars: int = 0,
+    algorithm: str | None = None,
+    urgent: bool = False,
+) -> Intent:
     """Close this strategy's whole position on the symbol; silently nothing when it is flat."""
-    return Intent(action=Action.CLOSE, symbol=symbol, limit=_amount("limit", limit), reason=reason)
+    return Intent(
+        action=Action.CLOSE,
+        symbol=symbol,
+        limit=_amount("limit", limit),
+        reason=reason,
+        over_bars=over_bars,
+        algorithm=algorithm,
+        urgent=urgent,
+    )
 
 
 def protect(symbol: str | None = None, *, stop_loss: Number | None = None, take_profit: Number | None = None) -> Intent:
