@@ -17,6 +17,7 @@ from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, exact, plain
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.refusal import RefusalCode
+from qts.execution.contracts import OrderDecision, SplitAlgorithm, Urgency
 from qts.risk.gate import AccountState, Approved, Refused, RiskGate
 from qts.risk.policy import RiskLimits
 from qts.risk.sizing import SizingFacts, quantity_allowed, quantity_for_stop
@@ -56,11 +57,12 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The allowed set, in the order it is to be sent."""
+    """The allowed set, in the order it is to be sent. decisions: the same orders, each with how it is to be worked."""
 
     orders: tuple[Approved, ...]
     protection: Protection | None
     not_sent: tuple[NotSent, ...]
+    decisions: tuple[OrderDecision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ class DecisionCycle:
                     next_step="leave the symbol out, or run the strategy on that symbol's data",
                 )
             draft.add(intent)
-        return Plan(tuple(draft.orders), draft.protection, tuple(draft.not_sent))
+        return Plan(tuple(draft.orders), draft.protection, tuple(draft.not_sent), tuple(draft.decisions))
 
 
 def _intents(answer: Answer, instrument: Instrument, desk: Desk) -> Iterable[Intent]:
@@ -144,6 +146,7 @@ class _Draft:
         self._now = now
         self._count = 0
         self.orders: list[Approved] = []
+        self.decisions: list[OrderDecision] = []
         self.protection: Protection | None = None
         self.not_sent: list[NotSent] = []
 
@@ -170,7 +173,7 @@ class _Draft:
         position = self._desk.state.position
         if position != 0:
             side = Side.SELL if position > 0 else Side.BUY
-            self._judge(self._order(intent, side, abs(position), Effect.REDUCE))
+            self._judge(self._order(intent, side, abs(position), Effect.REDUCE), intent)
 
     def _protect(self, intent: Intent) -> None:
         """The pair of the position that is held now: what this answer is about to open brings its own."""
@@ -203,14 +206,14 @@ class _Draft:
                 return
             opening = sized
         if closing > 0:
-            self._judge(self._order(intent, side, closing, Effect.REDUCE))
+            self._judge(self._order(intent, side, closing, Effect.REDUCE), intent)
         if opening * entry < self._ways.instrument.notional_min and opening > 0:
             self._refuse(
                 RefusalCode.NOTIONAL_BELOW_MINIMUM,
                 f"{plain(opening)} at {plain(entry)} is worth less than {plain(self._ways.instrument.notional_min)}",
             )
         elif opening > 0:
-            self._judge(self._order(intent, side, opening, Effect.INCREASE, (stop, target)))
+            self._judge(self._order(intent, side, opening, Effect.INCREASE, (stop, target)), intent)
         elif closing == 0:
             self._refuse(RefusalCode.QUANTITY_BELOW_LOT, f"less than one lot of {plain(self._ways.instrument.lot)}")
 
@@ -282,7 +285,8 @@ class _Draft:
         pair: tuple[Decimal | None, Decimal | None] = (None, None),
     ) -> Order:
         price = self._working_price(intent, side)
-        life = None if price is None else self._now + intent.good_for_bars * self._ways.interval_ms
+        bars = intent.over_bars + intent.good_for_bars
+        life = None if price is None else self._now + bars * self._ways.interval_ms
         kind = OrderType.LIMIT if intent.limit is not None else OrderType.STOP
         return Order(
             order_id=self._next_id(),
@@ -304,12 +308,13 @@ class _Draft:
         self._count += 1
         return f"{self._ways.instrument.symbol}-{self._now}-{self._count}"
 
-    def _judge(self, order: Order) -> None:
+    def _judge(self, order: Order, intent: Intent) -> None:
         verdict = self._gate.judge(order, self._desk.state, self._now)
         if isinstance(verdict, Refused):
             self.not_sent.append(NotSent(order_id=order.order_id, codes=verdict.codes, detail=verdict.detail))
             return
         self.orders.append(verdict)
+        self.decisions.append(_decision(verdict, intent, self._desk_seen.last_price, self._ways.interval_ms))
         self._sent_since = order
 
     def _refuse(self, code: RefusalCode, detail: str) -> None:
@@ -329,3 +334,15 @@ class _Draft:
         if order.side is Side.BUY:
             return replace(desk, state=replace(state, pending_buy=state.pending_buy + order.quantity))
         return replace(desk, state=replace(state, pending_sell=state.pending_sell + order.quantity))
+
+
+def _decision(approved: Approved, intent: Intent, arrival_price: Decimal, interval_ms: Duration) -> OrderDecision:
+    if not intent.says_how:
+        return OrderDecision(approved.order, arrival_price)
+    return OrderDecision(
+        approved.order,
+        arrival_price,
+        algorithm=None if intent.algorithm is None else SplitAlgorithm(intent.algorithm),
+        urgency=Urgency.URGENT if intent.urgent else Urgency.NORMAL,
+        horizon_ms=intent.over_bars * interval_ms,
+    )
