@@ -24,7 +24,7 @@ from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Order
 from qts.domain.waiver import Waiver
 from qts.execution.account import ExecutionSettings
-from qts.execution.contracts import OrderDecision, SplitOrder
+from qts.execution.contracts import SplitOrder
 from qts.execution.controller import ExecutionController
 from qts.execution.cycle import DecisionCycle, Desk, Ways
 from qts.execution.events import Decided, ProtectionWanted, TimeReached
@@ -344,7 +344,7 @@ class _Run:
                 for approved in plan.orders:
                     if approved.order.reason:
                         self._reasons[approved.order.order_id] = approved.order.reason
-                line.tell(Decided(tuple(OrderDecision(approved.order, price) for approved in plan.orders)))
+                line.tell(Decided(plan.decisions))
             pair = plan.protection
             if pair is not None:
                 change = ProtectionChange(occurred_at=now, stop_loss=pair.stop_loss, take_profit=pair.take_profit)
