@@ -17,7 +17,7 @@ price. ``funding:`` lists hour:minute and rate. Anything after ``#`` is a remark
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -38,6 +38,14 @@ from tests.generators import START, SYMBOL, USUAL_BRACKETS, instrument, make_bar
 
 _SECTION = re.compile(r"^(story|terms|bars|mark|funding|fills|refused|trades|ends):\s*(.*)$")
 _VERBS = {"buy": buy, "sell": sell, "close": close, "protect": protect}
+_READ: dict[str, Callable[[str], object]] = {
+    "weight": float,
+    "good_for_bars": int,
+    "over_bars": int,
+    "algorithm": str,
+    "urgent": {"yes": True, "no": False}.__getitem__,
+}
+"""How a wish is read; prices and quantities are exact."""
 
 
 @dataclass
@@ -114,12 +122,7 @@ def _wish(text: str) -> Intent | Targets:
     if verb == "target":
         return Targets({SYMBOL: float(given[0])})
     wishes = dict(each.split("=") for each in given)
-    numbers = {name: Decimal(value) for name, value in wishes.items() if name not in ("weight", "good_for_bars")}
-    if "weight" in wishes:
-        numbers["weight"] = float(wishes["weight"])
-    if "good_for_bars" in wishes:
-        numbers["good_for_bars"] = int(wishes["good_for_bars"])
-    return _VERBS[verb](**numbers)
+    return _VERBS[verb](**{name: _READ.get(name, Decimal)(value) for name, value in wishes.items()})
 
 
 def stories(text: str) -> Iterator[Story]:
