@@ -3,6 +3,7 @@
 Proves: QL-11
 """
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -31,7 +32,7 @@ RISK, EVEN = RiskAdverseQueue(), ProportionalQueue()
 
 # -- orders that rest --------------------------------------------------------------------
 
-TEN_EVENTS = ticks_of(
+TEN_EVENTS = (
     START,
     Trade(20, 100, 3, ASK),  # 7 ahead
     Top(30, 110, 100, 12, 101, 4),  # 5 join behind
@@ -45,16 +46,89 @@ TEN_EVENTS = ticks_of(
 )
 
 
-@pytest.mark.parametrize(
-    ("model", "fills"),
-    [
-        (RISK, [(80, "o", 1, 100, "maker"), (100, "o", 3, 100, "maker")]),
-        (EVEN, [(60, "o", 1, 100, "maker"), (80, "o", 2, 100, "maker"), (100, "o", 1, 100, "maker")]),
-    ],
-)
-def test_ten_events_and_their_fills(model: QueueModel, fills: list[tuple[int, str, int, int, str]]) -> None:
-    desk = Desk(TEN_EVENTS, model).at(10).send(order("o", BUY, 4, 100)).at(200)
-    assert desk.fills() == fills
+TEN_EVENTS_FILLS = [
+    (RISK, [(80, 1), (100, 3)]),
+    (EVEN, [(60, 1), (80, 2), (100, 1)]),
+]
+
+
+@pytest.mark.parametrize(("model", "fills"), TEN_EVENTS_FILLS)
+def test_ten_events_and_their_fills(model: QueueModel, fills: list[tuple[int, int]]) -> None:
+    desk = Desk(ticks_of(*TEN_EVENTS), model).at(10).send(order("o", BUY, 4, 100)).at(200)
+    assert desk.fills() == [(at, "o", size, 100, "maker") for at, size in fills]
+
+
+def mirrored(event: Trade | Top | Depth) -> Trade | Top | Depth:
+    """The same with up for down, about 100.5."""
+    match event:
+        case Trade():
+            return replace(event, price=201 - event.price, aggressor=-event.aggressor)
+        case Top(bid=bid, bid_quantity=bid_quantity, ask=ask, ask_quantity=ask_quantity):
+            return replace(event, bid=201 - ask, bid_quantity=ask_quantity, ask=201 - bid, ask_quantity=bid_quantity)
+        case Depth():
+            return replace(event, levels=tuple((-side, 201 - price, size) for side, price, size in event.levels))
+
+
+@pytest.mark.parametrize(("model", "fills"), TEN_EVENTS_FILLS)
+def test_a_sell_order_in_the_mirrored_market_fills_alike(model: QueueModel, fills: list[tuple[int, int]]) -> None:
+    desk = Desk(ticks_of(*map(mirrored, TEN_EVENTS)), model).at(10).send(order("o", SELL, 4, 101)).at(200)
+    assert desk.fills() == [(at, "o", size, 101, "maker") for at, size in fills]
+
+
+@pytest.mark.parametrize("turned", [lambda event: event, mirrored])
+def test_depth_moves_the_queue_where_no_top_is_recorded(turned) -> None:
+    events = (
+        START,
+        Depth(20, 98, 110, 97, bids((100, 30)) + asks((101, 30))),
+        Depth(30, 111, 120, 110, bids((100, 15)) + asks((101, 15))),
+        Trade(40, 100, 6, ASK),
+    )
+    side, price = (BUY, 100) if turned(events[3]).aggressor == ASK else (SELL, 101)
+    desk = Desk(ticks_of(*map(turned, events)), EVEN).at(10).send(order("o", side, 4, price)).at(200)
+    assert desk.fills() == [(40, "o", 1, price, "maker")]  # half of the ten ahead left
+
+
+@pytest.mark.parametrize("turned", [lambda event: event, mirrored])
+def test_a_price_the_top_left_behind_keeps_what_it_showed_until_the_depth_knows_better(turned) -> None:
+    events = (
+        START,
+        Top(20, 110, 100, 4, 101, 4),
+        Top(30, 120, 101, 1, 102, 3),
+        Depth(35, 98, 105, 97, bids((95, 1)) + asks((115, 1))),  # older than what the top told of 100
+        Depth(50, 106, 130, 105, bids((100, 4), (101, 1)) + asks((101, 0))),
+        Trade(60, 100, 5, ASK),
+    )
+    side, price = (BUY, 100) if turned(events[5]).aggressor == ASK else (SELL, 101)
+    desk = Desk(ticks_of(*map(turned, events)), EVEN).at(25).send(order("o", side, 4, price)).at(200)
+    assert desk.fills() == [(60, "o", 1, price, "maker")]
+
+
+@pytest.mark.parametrize("turned", [lambda event: event, mirrored])
+def test_what_a_top_told_is_forgotten_once_the_depth_is_newer(turned) -> None:
+    events = (
+        START,
+        Top(20, 110, 100, 4, 101, 4),
+        Depth(21, 98, 130, 97, bids((100, 9)) + asks((101, 9))),
+        Top(22, 140, 101, 1, 102, 4),
+        Trade(60, 100, 10, ASK),
+    )
+    side, price = (BUY, 100) if turned(events[4]).aggressor == ASK else (SELL, 101)
+    desk = Desk(ticks_of(*map(turned, events)), EVEN).at(25).send(order("o", side, 4, price)).at(200)
+    assert desk.fills() == [(60, "o", 1, price, "maker")]
+
+
+@pytest.mark.parametrize("turned", [lambda event: event, mirrored])
+def test_a_price_the_top_fell_below_is_empty_though_the_top_told_of_it_before(turned) -> None:
+    events = (
+        START,
+        Top(20, 110, 100, 4, 101, 4),
+        Top(21, 111, 99, 4, 100, 4),
+        Top(22, 112, 101, 1, 102, 4),
+        Trade(60, 100, 3, ASK),
+    )
+    side, price = (BUY, 100) if turned(events[4]).aggressor == ASK else (SELL, 101)
+    desk = Desk(ticks_of(*map(turned, events)), EVEN).at(25).send(order("o", side, 4, price)).at(200)
+    assert desk.fills() == [(60, "o", 3, price, "maker")]
 
 
 def test_a_sell_order_waits_in_the_mirrored_queue() -> None:
@@ -136,6 +210,15 @@ def test_the_newest_top_of_book_covers_the_depth_below_it() -> None:
     assert Desk(ticks).at(10).send(order("o", BUY, 4)).at(20).fills() == [
         (10, "o", 1, 102, "taker"),
         (10, "o", 3, 110, "taker"),
+    ]
+
+
+def test_a_taker_finds_behind_the_top_what_an_earlier_top_told_of() -> None:
+    ticks = ticks_of(START, Top(5, 110, 100, 10, 101, 1), Top(6, 111, 99, 10, 100, 1), Top(7, 112, 99, 10, 100, 2))
+    assert Desk(ticks).at(10).send(order("o", BUY, 5)).at(20).fills() == [
+        (10, "o", 2, 100, "taker"),
+        (10, "o", 1, 101, "taker"),
+        (10, "o", 2, 102, "taker"),
     ]
 
 

@@ -1,25 +1,31 @@
 """What the market shows at this moment: the depth, under the newest top of book, less what we took.
 
 Depth changes come every few dozen milliseconds, the top of the book with every
-change. Whichever carries the later update id is believed about the top: prices
-better than it are gone, its own quantity stands at its price, and the depth tells
-what lies behind.
+change. Whichever carries the later update id is believed: while that is the top,
+prices better than it are gone, its own quantity stands at its price, a price that
+an earlier one told of keeps what it showed then, and the depth tells the rest.
 
-Assumes: what we took stays taken until the market shows another quantity there.
+Assumes: what we took stays taken until the market shows another quantity there; a
+price behind the top that the depth does not know yet is not there to be taken.
 Ignores: hidden quantity; what others would have done differently because of us.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from typing import Final
 
 from qts.market.depth_book import DepthBook, DepthMessages, Level
 from qts.market.ticks import ASK, BID, Ticks
+
+_REMEMBERED_MAX: Final = 256
+"""Tops of book newer than the depth that are looked through for what they told of a price they left behind."""
 
 
 class ShownBook:
     """Fed with rows of one recording's tops and depth, in the order they were known.
 
-    lowest_bid_touched, highest_ask_touched: the last top of book changed nothing
-    that is shown below, or above.
+    top_bid, top_ask: the prices of the last top of book, ticks; it changed nothing
+    that is shown below the one, or above the other.
     """
 
     __slots__ = (
@@ -28,15 +34,14 @@ class ShownBook:
         "_bid",
         "_bid_quantity",
         "_messages",
+        "_newer_from",
         "_taken",
         "_top",
         "_top_at",
-        "_top_id",
-        "_top_is_newer",
         "_update_id",
         "depth",
-        "highest_ask_touched",
-        "lowest_bid_touched",
+        "top_ask",
+        "top_bid",
     )
 
     def __init__(self, ticks: Ticks) -> None:
@@ -50,26 +55,38 @@ class ShownBook:
         self._ask: list[int] = tops.ask.tolist()
         self._ask_quantity: list[int] = tops.ask_quantity.tolist()
         self._top = -1
-        self._top_id = -1
-        self._top_is_newer = False
-        self.lowest_bid_touched = 0
-        self.highest_ask_touched = 0
+        self._newer_from = 0  # the first row of the tops that is newer than the depth
+        self.top_bid = 0
+        self.top_ask = 0
         # (side, price) -> what was shown when we last took there, and how much of that we took
         self._taken: dict[tuple[int, int], tuple[int, int]] = {}
 
     def top(self, row: int) -> None:
         """The top of book of this row is known now."""
-        before, bid, ask = max(self._top, 0), self._bid[row], self._ask[row]
-        self.lowest_bid_touched = min(bid, self._bid[before])
-        self.highest_ask_touched = max(ask, self._ask[before])
-        self._top, self._top_id = row, self._update_id[row]
-        self._top_is_newer = not self.depth.is_synced or self._top_id > self.depth.last_id
+        self._top = row
+        self.top_bid, self.top_ask = self._bid[row], self._ask[row]
 
     def change(self, message: int) -> None:
         """This depth message is known now. Raises DataError at a gap."""
         depth = self.depth
         depth.apply(self._messages, message)
-        self._top_is_newer = self._top >= 0 and (not depth.is_synced or self._top_id > depth.last_id)
+        if depth.is_synced:
+            self._newer_from = bisect_right(self._update_id, depth.last_id, self._newer_from)
+
+    @property
+    def _top_is_newer(self) -> bool:
+        return self._top >= self._newer_from
+
+    def _newest_about(self, side: int, price: int) -> int:
+        """The row of the newest top that tells what is shown at a price, -1 where the depth is the newest to tell.
+
+        A top tells of its own price, and that there is nothing at better ones.
+        """
+        prices = self._bid if side == BID else self._ask
+        for row in range(self._top, max(self._newer_from, self._top - _REMEMBERED_MAX) - 1, -1):
+            if (price - prices[row]) * side >= 0:
+                return row
+        return -1
 
     def _top_level(self, side: int) -> Level:
         row = self._top
@@ -79,20 +96,17 @@ class ShownBook:
 
     def quantity(self, side: int, price: int) -> int:
         """Lots shown at a price of a side, what we took included."""
-        if self._top_is_newer:
-            row = self._top
-            beyond = price - self._bid[row] if side == BID else self._ask[row] - price
-            if beyond == 0:
-                return (self._bid_quantity if side == BID else self._ask_quantity)[row]
-            if beyond > 0:
-                return 0
-        return self.depth.quantity(side, price)
+        row = self._newest_about(side, price)
+        if row < 0:
+            return self.depth.quantity(side, price)
+        if side == BID:
+            return self._bid_quantity[row] if self._bid[row] == price else 0
+        return self._ask_quantity[row] if self._ask[row] == price else 0
 
     def occurred_at(self, side: int, price: int) -> int:
         """Since when, ms UTC of the venue, ``quantity`` is what it is, as far as has been told."""
-        if self._top_is_newer and (price - self._top_level(side).price) * side >= 0:
-            return self._top_at[self._top]
-        return self.depth.occurred_at
+        row = self._newest_about(side, price)
+        return self.depth.occurred_at if row < 0 else self._top_at[row]
 
     def best(self, side: int) -> int | None:
         """The best price shown on a side, ticks; None where there is none or the book is crossed."""
@@ -121,9 +135,9 @@ class ShownBook:
             return
         best = self._top_level(side)
         yield best
-        for level in self.depth.levels(side):
-            if (best.price - level.price) * side > 0:
-                yield level
+        for price, _ in self.depth.levels(side):
+            if (best.price - price) * side > 0 and (quantity := self.quantity(side, price)) > 0:
+                yield Level(price, quantity)
 
     def take(self, side: int, price: int, quantity: int) -> None:
         """We took this much of what is shown there."""

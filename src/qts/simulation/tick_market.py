@@ -157,9 +157,7 @@ class TickMarket:
                 continue
             if kind == _TOP:
                 book.top(row)
-                is_seen = (bids and bids[0].price >= book.lowest_bid_touched) or (
-                    asks and asks[0].price <= book.highest_ask_touched
-                )
+                is_seen = (bids and bids[0].price >= book.top_bid) or (asks and asks[0].price <= book.top_ask)
             else:
                 book.change(row)
                 is_seen = bids or asks
