@@ -125,9 +125,9 @@ class RunResult:
     costs: CostSplit
     assumptions: tuple[str, ...]
     halted: str | None
-    journal_head: str
     orders: tuple[Order, ...] = ()
     protections: tuple[ProtectionChange, ...] = ()
+    journal_head: str = ""
 
     @cached_property
     def closed_at(self) -> Instants:
