@@ -5,28 +5,19 @@ Proves: QL-11
 
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from qts.adapters.stores.tick_files import read_ticks
-from qts.domain.errors import DataError, UsageError
-from qts.domain.fill import Fill
+from qts.domain.errors import DataError
 from qts.domain.order import Side
 from qts.domain.order_lifecycle import OrderState
-from qts.execution.commands import TakeSnapshot
-from qts.execution.events import CancelAck, CancelOutcome, OrderAck, OrderEnded, SendOutcome, Snapshot
-from qts.market.ticks import ASK, BID, Ticks
-from qts.simulation import tick_market
-from qts.simulation.latency import Latency
+from qts.execution.events import OrderAck, OrderEnded, SendOutcome
+from qts.market.ticks import ASK, BID
 from qts.simulation.queue_position import ProportionalQueue, QueueModel, RiskAdverseQueue
-from tests.market.tick_cases import BTC, MS, Depth, Top, Trade, asks, bids, ticks_of
-from tests.simulation.tick_desk import Desk, lots, order
+from tests.market.tick_cases import BTC, Depth, Top, Trade, asks, bids, ticks_of
+from tests.simulation.tick_desk import START, Desk, lots, order
 
 BUY, SELL = Side.BUY, Side.SELL
-START = Depth(0, 100, 100, 0, bids((100, 10), (99, 8)) + asks((101, 4), (102, 3), (110, 5)), snapshot=True)
 RISK, EVEN = RiskAdverseQueue(), ProportionalQueue()
 
 
@@ -283,73 +274,6 @@ def test_a_reduce_only_order_takes_no_more_than_the_position() -> None:
     assert [news.state for _, news in desk.heard if isinstance(news, OrderEnded)] == [OrderState.EXPIRED]
 
 
-# -- latency -----------------------------------------------------------------------------
-
-MOVED = ticks_of(START, Top(30, 200, 104, 5, 105, 5))
-
-
-@pytest.mark.parametrize(("entry_ms", "price"), [(0, 101), (20, 105), (19.999999, 101)])
-def test_an_order_meets_the_book_of_its_arrival(entry_ms: float, price: int) -> None:
-    latency = Latency(round(entry_ms * MS), 7 * MS)
-    desk = Desk(MOVED, latency=latency).at(10).send(order("o", BUY, 2)).at(100)
-    assert [fill[2:4] for fill in desk.fills()] == [(2, price)]
-    assert [at for at, _ in desk.heard] == pytest.approx([10 + entry_ms + 7] * 2)
-
-
-def test_news_arrives_after_the_response_delay_and_not_before() -> None:
-    ticks = ticks_of(START, Trade(20, 99, 5, ASK), Trade(90, 120, 1, BID))
-    desk = Desk(ticks, latency=Latency(5 * MS, 8 * MS)).at(10).send(order("o", BUY, 2, 100)).at(27)
-    assert [(at, type(news)) for at, news in desk.heard] == [(23, OrderAck)]
-    assert len(desk.venue.fills) == 1  # at 20, and not heard yet
-    assert [(at, type(news)) for at, news in desk.at(28).heard[1:]] == [(28, Fill)]
-
-
-def test_a_fill_on_the_way_does_not_let_a_request_arrive_early() -> None:
-    ticks = ticks_of(START, Trade(20, 99, 5, ASK), Top(25, 200, 104, 5, 105, 5))
-    desk = Desk(ticks, latency=Latency(0, 90 * MS, entry_jitter_ns=(0, 20 * MS))).at(10)
-    desk.send(order("rests", BUY, 2, 100), order("takes", BUY, 2)).at(200)
-    assert desk.fills() == [(20, "rests", 2, 100, "maker"), (30, "takes", 2, 105, "taker")]
-
-
-def test_a_cancellation_can_come_too_late() -> None:
-    ticks = ticks_of(START, Trade(20, 99, 5, ASK))
-    desk = Desk(ticks, latency=Latency(5 * MS, 8 * MS)).at(1).send(order("o", BUY, 2, 100)).at(16).cancel("o").at(99)
-    assert [type(news) for _, news in desk.heard] == [OrderAck, Fill, CancelAck]
-    assert desk.heard[-1] == (29, CancelAck("o", CancelOutcome.UNKNOWN, None, -2011, "unknown order"))
-
-
-def test_jitter_is_given_and_used_in_turn() -> None:
-    latency = Latency(5 * MS, 0, entry_jitter_ns=(0, 20 * MS, 1 * MS))
-    desk = Desk(MOVED, latency=latency).at(10)
-    desk.send(*(order(name, BUY, 1) for name in "abcd")).at(99)
-    assert [(fill[0], fill[1], fill[3]) for fill in desk.fills()] == [
-        (15, "a", 101),
-        (15, "d", 101),
-        (16, "c", 101),
-        (35, "b", 105),
-    ]
-
-
-def test_news_of_the_stream_does_not_overtake() -> None:
-    ticks = ticks_of(START, Trade(20, 99, 1, ASK), Trade(21, 99, 1, ASK))
-    latency = Latency(0, 1 * MS, response_jitter_ns=(0, 50 * MS, 0))
-    desk = Desk(ticks, latency=latency).at(1).send(order("o", BUY, 5, 100)).at(200)
-    assert [at for at, news in desk.heard if isinstance(news, Fill)] == [71, 71]
-    assert [news.fill_id for _, news in desk.heard if isinstance(news, Fill)] == ["o/1", "o/2"]
-
-
-def test_a_negative_delay_is_refused() -> None:
-    with pytest.raises(UsageError, match="-1 ns"):
-        Latency(0, 0, response_jitter_ns=(3, -1))
-
-
-def test_a_snapshot_of_the_account_is_as_old_as_its_way_back() -> None:
-    desk = Desk(ticks_of(START, Trade(20, 99, 5, ASK)), latency=Latency(0, 15 * MS)).at(10)
-    desk.send(order("o", BUY, 2, 100)).wire.take_snapshot(TakeSnapshot(BTC.symbol, ""))
-    snapshot = next(news for at, news in desk.at(99).heard if isinstance(news, Snapshot))
-    assert (snapshot.position, len(snapshot.orders), snapshot.as_of) == (0, 1, 10)
-
-
 def test_a_gap_in_the_depth_stops_the_replay() -> None:
     ticks = ticks_of(START, Depth(5, 150, 160, 149, bids((100, 1))))
     with pytest.raises(DataError, match="the first change after it begins at 150"):
@@ -362,159 +286,3 @@ def test_the_quote_is_the_top_and_the_last_trade() -> None:
     assert quote is not None
     assert (quote.bid, quote.ask, quote.mark) == (Decimal("9.7"), Decimal("9.8"), Decimal("9.9"))
     assert desk.market.is_over
-
-
-# -- any ticks, any orders ---------------------------------------------------------------
-
-PRICES = st.integers(96, 104)
-
-
-@st.composite
-def recordings(draw: st.DrawFn) -> Ticks:
-    events: list[Trade | Top | Depth] = [START]
-    update = 100
-    for at in range(1, draw(st.integers(5, 40))):
-        update += draw(st.integers(1, 3))
-        occurred = max(0, at - draw(st.integers(0, 2)))
-        match draw(st.integers(0, 2)):
-            case 0:
-                events.append(Trade(at, draw(PRICES), draw(st.integers(1, 12)), draw(st.sampled_from([BID, ASK]))))
-            case 1:
-                bid = draw(st.integers(96, 103))
-                quantities = draw(st.tuples(st.integers(1, 15), st.integers(1, 15)))
-                events.append(Top(at, update, bid, quantities[0], bid + 1, quantities[1], occurred))
-            case _:
-                before = max((each.final for each in events if isinstance(each, Depth)), default=0)
-                level = (draw(st.sampled_from([BID, ASK])), draw(PRICES), draw(st.integers(0, 15)))
-                events.append(Depth(at, before + 1, max(update, before + 1), before, (level,), occurred=occurred))
-    return ticks_of(*events)
-
-
-ORDERS = st.lists(
-    st.tuples(
-        st.integers(0, 30), st.sampled_from([BUY, SELL]), st.integers(1, 9), st.one_of(st.none(), PRICES), st.booleans()
-    ),
-    min_size=1,
-    max_size=8,
-)
-
-
-def played(ticks: Ticks, orders: list[tuple], queue: QueueModel, latency: Latency) -> Desk:
-    desk = Desk(ticks, queue, latency)
-    for n, (at, side, size, price, stop) in enumerate(sorted(orders, key=lambda each: each[0])):
-        desk.at(at).send(order(f"o{n}", side, size, price, stop=stop and price is not None))
-    return desk.at(1000)
-
-
-@given(recordings(), ORDERS, st.sampled_from([RISK, EVEN]), st.integers(0, 4))
-def test_whatever_happens_the_ticks_allow_it(ticks: Ticks, orders: list[tuple], queue: QueueModel, delay: int) -> None:
-    latency = Latency(delay * MS, MS, entry_jitter_ns=(0, MS, 0, 3 * MS))
-    desk = played(ticks, orders, queue, latency)
-    assert played(ticks, orders, queue, latency).heard == desk.heard
-    traded = {int(at) // MS: row for row, at in enumerate(ticks.trades.known_at)}
-    made: dict[int, int] = {}
-    wanted = {each.order.client_id: each for each in desk.venue.orders.history}
-    for at, client_id, size, paid, liquidity in desk.fills():
-        sent = wanted[client_id].order
-        if sent.price is not None and not sent.is_conditional:
-            assert (paid * BTC.tick - sent.price) * sent.side.sign <= 0
-        if liquidity == "maker":
-            row = traded[at]
-            assert (ticks.trades.price[row] - paid) * sent.side.sign <= 0
-            made[at] = made.get(at, 0) + size
-    for at, size in made.items():
-        assert size <= ticks.trades.quantity[traded[at]]
-    for each in wanted.values():
-        assert each.filled == sum(f.quantity for f in desk.venue.fills if f.order_id == each.order.client_id)
-        assert each.filled <= each.order.quantity
-
-
-@given(recordings(), ORDERS, st.sampled_from([RISK, EVEN]))
-def test_skipping_quiet_ticks_changes_nothing(ticks: Ticks, orders: list[tuple], queue: QueueModel) -> None:
-    skipping = played(ticks, orders, queue, Latency(MS, MS))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tick_market, "_SKIPPED_MIN", 10**9)
-        one_by_one = played(ticks, orders, queue, Latency(MS, MS))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tick_market, "_SKIPPED_MIN", 1)
-        always = played(ticks, orders, queue, Latency(MS, MS))
-    assert skipping.heard == one_by_one.heard == always.heard
-    assert skipping.market.quote() == one_by_one.market.quote() == always.market.quote()
-
-
-@given(recordings(), st.integers(0, 20), st.sampled_from([BUY, SELL]), st.integers(1, 9), PRICES)
-def test_the_risk_adverse_order_is_never_filled_further(
-    ticks: Ticks, at: int, side: Side, size: int, price: int
-) -> None:
-    risk, even = (played(ticks, [(at, side, size, price, False)], model, Latency(0, 0)) for model in (RISK, EVEN))
-    for ms in range(45):
-        filled = [sum(each[2] for each in desk.fills() if each[0] <= ms) for desk in (risk, even)]
-        assert filled[0] <= filled[1]
-
-
-# -- the recorded session ----------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def session(real_data: Path) -> Ticks:
-    return read_ticks(real_data / "ticks/binance-um-BTCUSDT-20240808", BTC)
-
-
-def joined_at_best_bid(ticks: Ticks, queue: QueueModel, delay_ms: int) -> Desk:
-    """Every ten seconds a bid of 0.05 at the best bid, cancelled when the next one is sent."""
-    desk = Desk(ticks, queue, Latency(delay_ms * MS, delay_ms * MS))
-    begin, end = int(ticks.known_at[0]) / MS, int(ticks.known_at[-1]) / MS
-    name, at = "", begin + 1000
-    while at < end:
-        desk.at(at)
-        quote = desk.market.quote()
-        if name:
-            desk.cancel(name)
-        if quote is not None:
-            name = f"b{round(at - begin)}"
-            desk.send(order(name, BUY, 50, int(quote.bid / BTC.tick)))
-        at += 10_000
-    return desk.at(end)
-
-
-@pytest.mark.real_data
-@pytest.mark.parametrize("queue", [RISK, EVEN])
-def test_at_the_real_best_bid_an_order_fills_only_when_the_trades_say_so(session: Ticks, queue: QueueModel) -> None:
-    """Each maker fill is one trade's doing, at our price or through it, and takes no more than what traded."""
-    desk = joined_at_best_bid(session, queue, delay_ms=5)
-    made = [each for each in desk.fills() if each[4] == "maker"]
-    assert len(made) >= 10
-    assert len(desk.venue.orders.history) >= 30
-    trades = session.trades
-    at_ms = trades.known_at // MS
-    for at, _, size, price, _ in made:
-        met = (at_ms == at) & ((trades.price < price) | ((trades.price == price) & (trades.aggressor == ASK)))
-        assert met.any()
-        assert size <= int(trades.quantity[met].sum())
-    untouched = [each for each in desk.venue.orders.history if each.filled == 0]
-    assert untouched
-    assert desk.heard == joined_at_best_bid(session, queue, delay_ms=5).heard
-
-
-@pytest.mark.real_data
-def test_without_its_trades_the_real_session_fills_no_maker(session: Ticks) -> None:
-    silent = Ticks(trades=session.trades.rows(session.trades.trade_id < 0), tops=session.tops, depth=session.depth)
-    desk = Desk(silent, RISK).at(int(session.known_at[20_000]) / MS)
-    best = desk.market.book.best(BID)
-    assert best is not None
-    desk.send(order("o", BUY, 5, best), order("above", SELL, 5, best + 30)).at(int(session.known_at[-1]) / MS)
-    assert desk.fills() == []
-    assert desk.market.is_over
-
-
-@pytest.mark.real_data
-def test_on_the_real_session_a_later_arrival_meets_the_later_book(session: Ticks) -> None:
-    prices = set()
-    for delay_ms in (0, 60_000, 120_000):
-        desk = Desk(session, latency=Latency(delay_ms * MS, 0)).at(int(session.known_at[20_000]) / MS)
-        desk.send(order("o", BUY, 20)).at(int(session.known_at[-1]) / MS)
-        (fill,) = desk.venue.fills
-        row = int((session.tops.known_at <= (int(session.known_at[20_000]) + delay_ms * MS)).sum()) - 1
-        assert fill.price == int(session.tops.ask[row]) * BTC.tick
-        prices.add(fill.price)
-    assert len(prices) == 3

@@ -14,7 +14,10 @@ from qts.simulation.tick_market import TickMarket
 from qts.simulation.tick_wire import TickWire
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
-from tests.market.tick_cases import BTC, MS
+from tests.market.tick_cases import BTC, MS, Depth, asks, bids
+
+START = Depth(0, 100, 100, 0, bids((100, 10), (99, 8)) + asks((101, 4), (102, 3), (110, 5)), snapshot=True)
+"""Ten at the best bid, four at the best ask."""
 
 
 def order(
