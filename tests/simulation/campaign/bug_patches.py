@@ -250,15 +250,17 @@ def _stop_sized_by_plan() -> None:
     planned: dict[str, Decimal] = {}
 
     def entered(real: Callable[..., Any]) -> Callable[..., Any]:
-        def wrap(self: Any, order: Any, position: Any) -> None:
-            planned[order.symbol] = order.quantity
-            real(self, order, position)
+        def wrap(self: Any, decision_id: str, position: Any) -> None:
+            order = self._brought.get(decision_id)
+            if order is not None:
+                planned[position.epoch_id] = order.quantity
+            real(self, decision_id, position)
 
         return wrap
 
     def protect(real: Callable[..., Any]) -> Callable[..., Any]:
         def wrap(facts: Any, now: int) -> Any:
-            size = planned.get(facts.instrument.symbol)
+            size = planned.get(facts.epoch_id)
             if size is not None and facts.position != 0:
                 facts = replace(facts, position=size.copy_sign(facts.position))
             return real(facts, now)
@@ -310,7 +312,11 @@ def _escape_around_the_target() -> None:
 
         return next_step
 
+    def keep(real: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda facts, now: real(replace(facts, escaping=False, release_target=False), now)
+
     _wrapped(escapes.stage, "next_step", wrap)
+    _wrapped(protective_pairs, "protect", keep)  # it would take the target away as well
 
 
 # -- what the venue lists ---------------------------------------------------------------------

@@ -9,9 +9,7 @@ judged in the audit phase, INV-23 when everything is at rest.
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
 
 from qts.domain.fill import Fill
 from qts.domain.instrument import Instrument
@@ -34,8 +32,8 @@ from qts.execution.events import (
     Snapshot,
 )
 from qts.execution.journal import JournalRow
-from qts.execution.orders import OrderLedger, OrderRecord
-from qts.execution.positions import Positions
+from qts.execution.orders import OrderRecord
+from tests.simulation.campaign.judged import Heard, Looked, Violated, apart
 from tests.simulation.campaign.truth import Truth, root
 
 _S = OrderState
@@ -47,40 +45,6 @@ _ACCOUNT_STOPS = frozenset(
     code for code, facts in REGISTRY.items() if code.severity is Severity.FAIL_SAFE and facts.scope is Scope.ACCOUNT
 )
 _SYMBOL_STOPS = frozenset({SafetyCode.FS070, SafetyCode.GR040})
-
-
-class Violated(Exception):  # noqa: N818 - a finding
-    """The machine broke an invariant."""
-
-    def __init__(self, invariant: str, at: int, text: str) -> None:
-        super().__init__(f"{invariant} at {at}: {text}")
-        self.invariant = invariant
-        self.at = at
-        self.text = text
-
-
-class Looked(Protocol):
-    """What of the machine is compared with the truth."""
-
-    @property
-    def orders(self) -> OrderLedger: ...
-
-    @property
-    def positions(self) -> Positions: ...
-
-
-@dataclass(slots=True)
-class Heard:
-    """What the journal holds about one order of ours."""
-
-    order: SplitOrder
-    sent_at: int
-    filled: Decimal = ZERO
-    state: OrderState = OrderState.SUBMITTED
-    lowest: Decimal = ZERO
-    definite: bool = False
-    not_found_at: tuple[int, ...] = ()
-    unknown: bool = False
 
 
 class Oracle:
@@ -328,7 +292,7 @@ class Oracle:
         self.counts["unknown -> not-placed"] += 1
         if now < heard.sent_at + _DEATH_MS:
             self.fail("INV-21", f"{name} was given up {now - heard.sent_at} ms after it was sent")
-        if _apart(heard.not_found_at) < 3:
+        if apart(heard.not_found_at) < 3:
             self.fail("INV-21", f"{name} was given up on not-founds at {heard.not_found_at}")
         if self._snapshot_at.get(record.order.symbol, 0) <= heard.sent_at + _DEATH_MS:
             self.fail("INV-21", f"{name} was given up without a look at the lists since it was dead")
@@ -426,12 +390,3 @@ class Oracle:
     def side_of(self, symbol: str) -> Side | None:
         position = self.position.get(symbol, ZERO)
         return None if position == 0 else (Side.BUY if position > 0 else Side.SELL)
-
-
-def _apart(instants: tuple[int, ...]) -> int:
-    """How many of them are two seconds or more after the one counted before."""
-    count, last = 0, None
-    for at in instants:
-        if last is None or at - last >= 2_000:
-            count, last = count + 1, at
-    return count

@@ -15,7 +15,7 @@ from qts.execution.fault_points import Moment
 from qts.execution.journal import Journal, JournalRow, RowKind, decode
 from qts.simulation.memory_journal import MemoryJournal
 from tests.simulation.campaign.crash_points import CRASH_POINTS
-from tests.simulation.campaign.oracle import Looked
+from tests.simulation.campaign.judged import Looked
 from tests.simulation.campaign.swarm import Crash
 from tests.simulation.campaign.virtual_time import Schedule
 

@@ -13,9 +13,10 @@ from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.execution.events import AccountUpdate, Event, OperatorSaid, OperatorVerb, OrderEnded, Quote
 from qts.execution.journal import encode
+from tests.simulation.campaign.judged import Violated
 from tests.simulation.campaign.liveness import Liveness, every_execution_is_over
 from tests.simulation.campaign.market_script import Walk
-from tests.simulation.campaign.oracle import Oracle, Violated
+from tests.simulation.campaign.oracle import Oracle
 from tests.simulation.campaign.plant import Machine, Plant, ReplayDiffers, replayed
 from tests.simulation.campaign.swarm import SYMBOLS, Plan, Work, draw
 from tests.simulation.campaign.transport import Transport, VenuePort
