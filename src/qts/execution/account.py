@@ -19,6 +19,7 @@ from qts.domain.safety_code import REGISTRY, Scope, Severity
 from qts.execution.commands import CancelOrder, Command
 from qts.execution.contracts import ExecutionAlert, Role, SlippageConfig, SplitConfig, SplitOrder
 from qts.execution.events import Quote
+from qts.execution.executions import Execution
 from qts.execution.orders import OrderLedger, OrderRecord
 from qts.execution.positions import Positions
 from qts.execution.stages.precheck import PreCheckLimits
@@ -66,6 +67,7 @@ class ExecutionAccount:
         self.in_doubt: dict[str, None] = {}  # symbols not reconciled since a restart
         self.foreign: dict[str, None] = {}  # symbols somebody else traded, until acknowledged
         self.escaping: dict[str, None] = {}
+        self.entering: dict[str, Execution] = {}  # executions that increase, past their precheck
         self.retry_allowed: dict[str, None] = {}  # unknown orders that another attempt may go out beside
         self.restricted = False  # a code was raised that may forbid what is under way
         self._closed_markets: dict[str, None] = {}
@@ -88,6 +90,8 @@ class ExecutionAccount:
     def ask_cancel(self, record: OrderRecord, now: Instant) -> None:
         order = record.order
         record.cancel_asked_at = now
+        if not self.connected:
+            return  # it would reach nobody; asked again once somebody hears
         self.out.append(CancelOrder(order.client_id, order.symbol, order.is_conditional))
 
     def alert(
@@ -135,10 +139,14 @@ class ExecutionAccount:
         return tuple(record for record in self.orders.live(symbol) if record.order.role is role)
 
     def exposure(self, symbol: str, side: Side) -> Decimal:
-        """Base units toward ``side`` if everything live and increasing on it filled."""
+        """Base units toward ``side`` if everything decided and increasing on it filled, sent or not."""
         held = self.positions.of(symbol).quantity * side.sign
-        live = (each.left for each in self.live_on(symbol, Role.ENTRY) if each.order.side is side)
-        return max(ZERO, held) + sum(live, start=ZERO)
+        coming = (
+            max(each.quantity - each.filled, ZERO)
+            for each in self.entering.values()
+            if each.symbol == symbol and each.decision.order.side is side
+        )
+        return max(ZERO, held) + sum(coming, start=ZERO)
 
     def opposing(self, symbol: str, side: Side) -> Decimal:
         """Base units held the other way."""

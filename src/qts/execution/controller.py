@@ -24,7 +24,7 @@ from qts.domain.order_lifecycle import IllegalTransition, OrderEvent, OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount, ExecutionSettings
 from qts.execution.commands import Command, QueryOrder
-from qts.execution.contracts import EscapeReason, ExecutionAlert, ExecutionResult, Role
+from qts.execution.contracts import EscapeReason, ExecutionAlert, ExecutionResult, Role, only_reduces
 from qts.execution.doubts import Doubts, giving_back
 from qts.execution.escapes import Escapes
 from qts.execution.events import (
@@ -71,8 +71,8 @@ _ANSWERED: Final = {
     SendOutcome.ACCEPTED: OrderEvent.ACCEPT,
     SendOutcome.EXISTS: OrderEvent.ACCEPT,
     SendOutcome.REJECTED: OrderEvent.REJECT,
-    SendOutcome.REFUSED: OrderEvent.REJECT,
-    SendOutcome.NOT_SENT: OrderEvent.REJECT,
+    SendOutcome.REFUSED: OrderEvent.PROVE_ABSENT,
+    SendOutcome.NOT_SENT: OrderEvent.PROVE_ABSENT,
     SendOutcome.UNKNOWN: OrderEvent.LOSE,
 }
 
@@ -88,7 +88,10 @@ _RESPONSE: Final = {
 
 
 class OnTheWay(NamedTuple):
-    """Base units. buy, sell: unfilled quantity that would increase. at_market: signed, of what fills next."""
+    """Base units, of what is decided and not filled, sent or not.
+
+    buy, sell: what would increase. at_market: signed, of orders at market, which fill next.
+    """
 
     buy: Decimal
     sell: Decimal
@@ -118,6 +121,7 @@ class ExecutionController:
         self._pairs = ProtectivePairs(self.account)
         self._doubts = Doubts(self.account)
         self._given_back: dict[str, Decimal] = {}
+        self._broker_is_lost = False
         self._due: Instant | None = None
         self._due_is_known = False
         self._operator = Operator(self.account, self._escapes, self._doubts, self._loop)
@@ -181,14 +185,16 @@ class ExecutionController:
     def on_the_way(self, symbol: str) -> OnTheWay:
         """What working orders of the symbol may still bring."""
         buy = sell = at_market = ZERO
-        for record in self.account.orders.live(symbol):
-            order, left = record.order, record.left
-            if order.role.is_protective:
-                continue
-            if not order.reduce_only:
-                buy, sell = (buy + left, sell) if order.side is Side.BUY else (buy, sell + left)
-            if order.type is OrderType.MARKET or (order.type is OrderType.STOP and record.filled > 0):
-                at_market += left if order.side is Side.BUY else -left
+        coming = [
+            (each.decision.order, self._pipeline.left_of(each), each.filled) for each in self._pipeline.active(symbol)
+        ]
+        coming += [(each.order, each.order.quantity, ZERO) for each in self._loop.waiting(symbol)]
+        for order, left, filled in coming:
+            is_buy = order.side is Side.BUY
+            if not only_reduces(order):
+                buy, sell = (buy + left, sell) if is_buy else (buy, sell + left)
+            if order.type is OrderType.MARKET or (order.type is OrderType.STOP and filled > 0):
+                at_market += left if is_buy else -left
         return OnTheWay(buy, sell, at_market)
 
     def digest(self) -> str:
@@ -213,6 +219,10 @@ class ExecutionController:
             if account.restricted:
                 account.restricted = False
                 self._give_up_forbidden(now)
+            if self._broker_is_lost:
+                self._broker_is_lost = False
+                for symbol in dict.fromkeys(each.symbol for each in pipeline.active()):
+                    self._escapes.begin(symbol, EscapeReason.BROKER_UNSTABLE, now)
             if pipeline.escaping:
                 leaving, pipeline.escaping = pipeline.escaping, []
                 for execution, reason in leaving:
@@ -290,6 +300,9 @@ class ExecutionController:
             return  # the answer to a send that no record of ours knows: reconciliation will find what it did
         if ack.outcome is not SendOutcome.ACCEPTED or self._tally.failed_in_a_row:
             self._after_response(ack, now)
+        if not _is_answer(ack, record):
+            self._ask(record)  # it contradicts what is known, or repeats it: the venue is asked which
+            return
         self._doubts.answered(record, ack, now)
         if ack.venue_id:
             record.venue_id = ack.venue_id
@@ -306,6 +319,7 @@ class ExecutionController:
         if ack.halts and not codes:
             codes = (SafetyCode.FS040,)
         for code in codes:
+            self._broker_is_lost = True
             detail = f"the venue refuses what is not the orders' fault: {ack.code} {ack.reason}".rstrip()
             self.account.alert(ExecutionAlert(code, "account", "venue", detail), now)
 
@@ -320,11 +334,14 @@ class ExecutionController:
         if record is None:
             self._doubts.foreign_fill(fill, now)
         else:
-            account.orders.fill(record, fill, now)
+            try:
+                account.orders.fill(record, fill, now)
+            except IllegalTransition as contradiction:
+                self._contradicted(record, contradiction, now)
             self._doubts.heard(record, now)
             execution = self._pipeline.find(record.order.parent_id)
             if execution is not None:
-                self._pipeline.on_fill(execution, fill, now)
+                self._pipeline.on_fill(execution, record, fill, now)
             if record.order.role is Role.ENTRY:
                 self._pairs.entered(record.order.parent_id, position)
                 self._give_back_excess(record, now)
@@ -404,11 +421,14 @@ class ExecutionController:
         try:
             changed = self.account.orders.hear(record, news, now)
         except IllegalTransition as contradiction:
-            detail = f"{record.order.client_id}: {contradiction}"
-            self.account.alert(ExecutionAlert(SafetyCode.FS070, record.order.symbol, "orders", detail), now)
+            self._contradicted(record, contradiction, now)
             return
         if changed and record.order.role.only_reduces:
             self.account.touched[record.order.symbol] = None
+
+    def _contradicted(self, record: OrderRecord, contradiction: IllegalTransition, now: Instant) -> None:
+        detail = f"{record.order.client_id}: {contradiction}"
+        self.account.alert(ExecutionAlert(SafetyCode.FS070, record.order.symbol, "orders", detail), now)
 
     def _ask(self, record: OrderRecord) -> None:
         order = record.order
@@ -448,6 +468,8 @@ class ExecutionController:
             self._doubts.reconcile_all(now)
             for execution in self._pipeline.active():
                 self._pipeline.advance(execution, now)
+            for symbol in account.settings.instruments:
+                account.touched[symbol] = None
 
     def _on_restarted(self, event: Restarted, now: Instant) -> None:  # noqa: ARG002 - every door has one
         for record in tuple(self.account.orders.live()):
@@ -463,3 +485,10 @@ class ExecutionController:
         detail = f"{event.depth} urgent events are waiting"
         self.account.paused = True
         self.account.alert(ExecutionAlert(SafetyCode.FS095, "queue", "queue", detail), now)
+
+
+def _is_answer(ack: OrderAck, record: OrderRecord) -> bool:
+    """Whether the answer is to a request that still waits for one; that an order lives may be heard again."""
+    if record.state is OrderState.SUBMITTED or record.state is OrderState.UNKNOWN:
+        return True
+    return ack.outcome in (SendOutcome.ACCEPTED, SendOutcome.EXISTS, SendOutcome.UNKNOWN)

@@ -23,7 +23,7 @@ def due_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:
         due = patience_ends_at(x, records)
         if not x.delay_told:
             due = min(due, fill_monitor.delay_is_told_at(x.since, x.last_fill_at))
-        if x.unsent < len(x.slices) and x.algorithm is not SplitAlgorithm.ICEBERG:
+        if x.unsent < len(x.slices) and x.algorithm is not SplitAlgorithm.ICEBERG and not x.held:
             due = min(due, x.slices[x.unsent].send_at)
     return min(due, *(each.send_at for each in x.again)) if x.again else due
 

@@ -44,7 +44,7 @@ _STAGE = "reconcile"
 class _Symbol:
     """asked_at: the last snapshot request. answered_at: as_of of the last snapshot. tries: corrections that failed."""
 
-    __slots__ = ("asked_at", "doubt_since", "next_at", "tries", "wants")
+    __slots__ = ("asked_at", "doubt_since", "fills_after", "next_at", "tries", "wants")
 
     def __init__(self) -> None:
         self.asked_at: Instant | None = None
@@ -52,6 +52,7 @@ class _Symbol:
         self.next_at: Instant | None = None
         self.tries = 0
         self.wants = False
+        self.fills_after = ""  # the last trade a snapshot told; one the stream lost lies behind it
 
 
 class Doubts:
@@ -161,7 +162,7 @@ class Doubts:
         self._watches = True
         if self._account.settings.reconcile_ms is not None:
             each.next_at = now + self._account.settings.reconcile_ms
-        self._account.out.append(TakeSnapshot(symbol, ""))
+        self._account.out.append(TakeSnapshot(symbol, each.fills_after))
 
     def on_snapshot(self, snapshot: Snapshot, now: Instant) -> tuple[Event, ...]:
         """The events that were missed, to be handled as if they had come by themselves."""
@@ -199,6 +200,10 @@ class Doubts:
             each.tries -= found.gap is None  # too old a snapshot to count as a try
             each.wants = True
         self._found = found
+        if found.behind:
+            each.fills_after = ""
+        elif snapshot.fills:
+            each.fills_after = snapshot.fills[-1].fill_id
         return events
 
     def _believe(self, symbol: str, snapshot: Snapshot, now: Instant) -> None:

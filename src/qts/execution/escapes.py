@@ -21,6 +21,7 @@ from qts.execution.stages import emergency_escape as stage
 
 _WHOLE_SYMBOL = frozenset({EscapeReason.SAFETY_FAIL, EscapeReason.MANUAL, EscapeReason.BROKER_UNSTABLE})
 _ACCOUNT_SCOPE = frozenset({EscapeReason.LOSS_LIMIT, EscapeReason.BROKER_UNSTABLE})
+_ANSWERS = frozenset({EscapeReason.MANUAL, EscapeReason.BROKER_UNSTABLE})  # to a code or a word that counted itself
 _PAUSES = frozenset({EscapeReason.SAFETY_FAIL, EscapeReason.BROKER_UNSTABLE})
 
 
@@ -109,6 +110,9 @@ class Escapes:
 
     def _step(self, escape: Escape, now: Instant) -> None:
         account = self._account
+        if not account.connected:
+            escape.next_at = now + stage.AGAIN_MS
+            return
         working = self._working(escape)
         facts = stage.EscapeFacts(
             escape_id=escape.id,
@@ -183,7 +187,7 @@ class Escapes:
         detail = f"{escape.reason}: {len(result.canceled)} cancelled, {plain(result.returned)} given back"
         alert = ExecutionAlert(SafetyCode.FS092, escape.id, stage.STAGE, detail)
         strategy = escape.executions[0].decision.strategy_id if escape.executions else ""
-        account.alert(alert, now, scope=scope, strategy_id=strategy, counts=escape.reason is not EscapeReason.MANUAL)
+        account.alert(alert, now, scope=scope, strategy_id=strategy, counts=escape.reason not in _ANSWERS)
         if escape.reason in _PAUSES:
             account.paused = True
         for execution in escape.executions:

@@ -45,6 +45,7 @@ class Execution:
         "replacement",
         "rest_wanted",
         "rounds",
+        "sent_at",
         "since",
         "slices",
         "state",
@@ -68,6 +69,7 @@ class Execution:
         self.alerts: list[ExecutionAlert] = []
         self.filled = ZERO
         self.notional = ZERO
+        self.sent_at = now  # when the last order really went out
         self.last_fill_at: Instant | None = None
         self.delay_told = False
         self.rounds = 0
@@ -88,7 +90,8 @@ class Execution:
 
     @property
     def last_send_at(self) -> Instant:
-        return self.slices[-1].send_at if self.slices else self.since
+        """The later of the last slice's own time and the last order that really went out."""
+        return max(self.slices[-1].send_at, self.sent_at) if self.slices else self.since
 
     def enter(self, state: ExecutionState, now: Instant) -> None:
         """Raises IllegalStep for a step that is not in the table."""

@@ -68,7 +68,7 @@ class Journal:
 
 
 def chained(previous: str, number: int, at: Instant, kind: str, text: str) -> str:
-    return sha256(f"{previous}|{number}|{at}|{kind}|{text}".encode()).hexdigest()
+    return sha256(f"{previous}|{number}|{at}|{kind!s}|{text}".encode()).hexdigest()
 
 
 def first_bad_row(rows: Iterable[JournalRow], previous: str = GENESIS, number: int = 0) -> int | None:

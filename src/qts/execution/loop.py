@@ -12,7 +12,7 @@ from decimal import Decimal
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import OrderType
-from qts.execution.contracts import ExecutionResult, ExecutionState, OrderDecision, only_reduces
+from qts.execution.contracts import ExecutionResult, ExecutionState, OrderDecision, SplitAlgorithm, only_reduces
 from qts.execution.route import ExecutionRoute
 from qts.execution.stop_policy import LoopFacts, StopPolicy, StopReason
 
@@ -42,7 +42,7 @@ class ExecutionLoop:
         if not self._waiting:
             return
         for symbol, queue in tuple(self._waiting.items()):
-            while queue and self._route.is_free(symbol):
+            while queue and self._route.is_free(queue[0]):
                 self._execute(queue.pop(0), now)
             if not queue:
                 del self._waiting[symbol]
@@ -101,4 +101,4 @@ def _rest_of(result: ExecutionResult, now: Instant) -> OrderDecision:
     base, _, times = order.order_id.partition(".r")
     number = int(times or 0) + 1
     again = replace(order, order_id=f"{base}.r{number}", quantity=left, created_at=now)
-    return replace(decision, order=again)
+    return replace(decision, order=again, horizon_ms=0, algorithm=SplitAlgorithm.SINGLE)

@@ -19,7 +19,7 @@ class Operator:
 
     def said(self, word: OperatorSaid, now: Instant) -> None:
         account = self._account
-        symbols = (word.symbol,) if word.symbol else tuple(account.settings.instruments)
+        symbols = tuple(each for each in account.settings.instruments if word.symbol in ("", each))
         match word.verb:
             case OperatorVerb.PAUSE:
                 account.paused = account.restricted = True

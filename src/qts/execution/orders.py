@@ -151,7 +151,10 @@ class OrderLedger:
         return True
 
     def fill(self, record: OrderRecord, fill: Fill, now: Instant) -> None:
-        """Add a counted trade to its order, whatever state the order is in."""
+        """Add a counted trade to its order, whatever state the order is in.
+
+        Raises IllegalTransition, with the quantity added, for an order that cannot have filled.
+        """
         record.filled += fill.quantity
         record.notional += fill.quantity * fill.price
         record.told = max(record.told, record.filled)

@@ -10,10 +10,11 @@ after every event that touched an execution and moves it as far as it can go.
 """
 
 from dataclasses import replace
+from decimal import Decimal
 
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
-from qts.domain.money import plain
+from qts.domain.money import ZERO, plain
 from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
@@ -44,6 +45,7 @@ from qts.execution.stages.precheck import precheck
 from qts.execution.state_machine import TIMEOUT_MS
 
 _S = ExecutionState
+_NEVER_LIVED = frozenset({OrderState.REJECTED, OrderState.NOT_PLACED})
 
 
 class ExecutionPipeline:
@@ -63,16 +65,44 @@ class ExecutionPipeline:
     # -- what the route may ask -------------------------------------------------------
 
     def begin(self, decision: OrderDecision, now: Instant) -> None:
+        why = self._why_unknown(decision)
         execution = Execution(decision, now)
+        if why is not None:
+            execution.ending = why
+            execution.enter(_S.PRECHECK, now)
+            execution.enter(_S.FAILED, now)
+            self.finished.append(execution.result(now))
+            return
         self._active[execution.id] = execution
         self._reducing += execution.reduces
         execution.enter(_S.PRECHECK, now)
         self._precheck(execution, now)
 
+    def _why_unknown(self, decision: OrderDecision) -> str | None:
+        """Why the words of the decision make no execution; the one that bears its id already goes on."""
+        order, account = decision.order, self._account
+        instrument = account.settings.instruments.get(order.symbol)
+        if instrument is None:
+            return f"no rules are known for {order.symbol}"
+        if order.quantity % instrument.lot != 0:
+            return f"{plain(order.quantity)} is not a number of lots of {plain(instrument.lot)}"
+        if order.order_id in self._active or account.orders.of_parent(order.order_id):
+            return f"{order.order_id} was decided before"
+        price = decision.arrival_price if order.price is None else order.price
+        if not only_reduces(order) and order.quantity * price < instrument.notional_min:
+            return f"{plain(order.quantity)} is worth less than {plain(instrument.notional_min)}"
+        return None
+
     # -- looking ----------------------------------------------------------------------
 
     def active(self, symbol: str | None = None) -> tuple[Execution, ...]:
         return tuple(each for each in self._active.values() if symbol is None or each.symbol == symbol)
+
+    def left_of(self, x: Execution) -> Decimal:
+        """What the execution may still fill, sent or not."""
+        if not x.ending:
+            return max(x.quantity - x.filled, ZERO)
+        return sum((each.left for each in self._account.orders.of_parent(x.id) if not each.is_final), start=ZERO)
 
     @property
     def is_reducing(self) -> bool:
@@ -112,6 +142,7 @@ class ExecutionPipeline:
         x.algorithm, x.slices = result.algorithm, result.slices
         if not only_reduces(order):
             account.orders.limit_parent(x.id, x.quantity)
+            account.entering[x.id] = x
         x.enter(_S.SENDING, now)
         self._send_due(x, now)
 
@@ -146,9 +177,12 @@ class ExecutionPipeline:
     def _dispatch(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Let one slice out, unless something stands against it now."""
         account = self._account
+        if not account.connected:
+            x.held = True
+            return False
         if order.reduce_only:
             targets = account.live_on(order.symbol, Role.TAKE_PROFIT)
-            if targets:
+            if targets or self._is_in_the_way(x, order, now):
                 x.held = True
                 if any(each.cancel_asked_at is None for each in targets):
                     account.touched[order.symbol] = None  # protection takes the target out of the way
@@ -162,7 +196,26 @@ class ExecutionPipeline:
                 self.give_up(x, why, now)
                 return False
         account.send(order, now)
+        x.sent_at = now
         return True
+
+    def _is_in_the_way(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
+        """Whether earlier exits that rest leave the venue no room for this one; they are given up for it."""
+        resting = [
+            each
+            for each in self._account.live_on(order.symbol, Role.EXIT)
+            if each.order.type is OrderType.LIMIT and each.order.parent_id != x.id
+        ]
+        held = abs(self._account.positions.of(order.symbol).quantity)
+        if not resting or sum((each.left for each in resting), start=order.quantity) <= held:
+            return False
+        for record in resting:
+            other = self._active.get(record.order.parent_id)
+            if other is None:
+                self._account.cancel(record, now)
+            elif not other.ending:
+                self.give_up(other, "a newer exit takes its place", now)
+        return bool(self._account.live_on(order.symbol, Role.EXIT))
 
     def on_ack(self, x: Execution, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
         order = record.order
@@ -189,7 +242,9 @@ class ExecutionPipeline:
 
     # -- after anything happened --------------------------------------------------------
 
-    def on_fill(self, x: Execution, fill: Fill, now: Instant) -> None:
+    def on_fill(self, x: Execution, record: OrderRecord, fill: Fill, now: Instant) -> None:
+        if x.again:  # it lives: no other try at the same slice
+            x.again = [each for each in x.again if each.sequence != record.order.sequence]
         x.filled += fill.quantity
         x.notional += fill.quantity * fill.price
         x.last_fill_at = now
@@ -218,7 +273,7 @@ class ExecutionPipeline:
         waiting = any(each.state is OrderState.SUBMITTED for each in records) or x.again or x.held
         if waiting and not timed_out and not (x.ending and not records):
             return
-        if any(each.state.may_be_live or each.filled > 0 for each in records):
+        if any(each.state not in _NEVER_LIVED or each.filled > 0 for each in records):
             x.enter(_S.MONITORING, now)
             self._monitor(x, now)
             return
@@ -266,6 +321,7 @@ class ExecutionPipeline:
         x.enter(state, now)
         del self._active[x.id]
         self._reducing -= x.reduces
+        self._account.entering.pop(x.id, None)
         self._account.touched[x.symbol] = None
         self.finished.append(x.result(now))
 
@@ -294,11 +350,11 @@ class ExecutionPipeline:
         """When the next execution wants to be told of the time."""
         if not self._active:
             return None
-        return min(self._due(x) for x in self._active.values())
+        return min((self._due(x) for x in self._active.values() if x.state is not _S.ESCAPING), default=None)
 
     def on_time(self, now: Instant) -> None:
         for x in tuple(self._active.values()):
-            while not x.is_over and (due := self._due(x)) <= now:
+            while not x.is_over and x.state is not _S.ESCAPING and (due := self._due(x)) <= now:
                 before = (x.state, due)
                 self._on_time(x, now)
                 if x.is_over or (x.state, self._due(x)) == before:
@@ -334,6 +390,10 @@ class ExecutionPipeline:
             if any(each.state is OrderState.ACCEPTED for each in records):
                 detail = "no fill for 30 seconds"
                 self._tell(x, (ExecutionAlert(SafetyCode.GR064, x.id, fill_monitor.STAGE, detail),), now)
+        if x.has_unsent:
+            self._send_due(x, now)
+        if x.is_over:
+            return
         if now < patience_ends_at(x, records):
             self._monitor(x, now)
         elif fill_monitor.has_own_life(x.decision, x.filled):

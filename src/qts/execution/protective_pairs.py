@@ -70,7 +70,7 @@ class ProtectivePairs:
     def settle(self, symbol: str, now: Instant, *, release_target: bool) -> str | None:
         """Do what protection asks for; why the position must be escaped from, or None."""
         wanted = self._wanted.get(symbol)
-        if wanted is None:
+        if wanted is None or not self._account.connected:
             return None
         account, position = self._account, self._account.positions.of(symbol)
         if position.quantity != 0 and wanted.epoch_id != position.epoch_id:
@@ -127,6 +127,8 @@ class ProtectivePairs:
 
 
 def _matters(record: OrderRecord, position: Position) -> bool:
-    return not record.is_final or (
-        record.order.parent_id == position.epoch_id and record.state is not OrderState.FILLED
-    )
+    """Whether protection looks at the leg: alive, or ended in this epoch although nobody asked for it."""
+    if not record.is_final:
+        return True
+    ended_by_itself = record.state is not OrderState.FILLED and record.cancel_asked_at is None
+    return ended_by_itself and record.order.parent_id == position.epoch_id

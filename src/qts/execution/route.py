@@ -5,7 +5,7 @@ the execution is over. What is sent, how and how often is not asked here.
 """
 
 from qts.domain.instant import Instant
-from qts.execution.contracts import ExecutionResult, ExecutionState, OrderDecision
+from qts.execution.contracts import ExecutionResult, ExecutionState, OrderDecision, only_reduces
 from qts.execution.pipeline import ExecutionPipeline
 
 _BEFORE_THE_WIRE = (ExecutionState.PRECHECK, ExecutionState.SPLITTING, ExecutionState.SENDING)
@@ -18,9 +18,16 @@ class ExecutionRoute:
     def execute(self, decision: OrderDecision, now: Instant) -> None:
         self._pipeline.begin(decision, now)
 
-    def is_free(self, symbol: str) -> bool:
-        """Whether every execution of the symbol has its orders out, so that the next one keeps its place."""
-        return all(each.state not in _BEFORE_THE_WIRE for each in self._pipeline.active(symbol))
+    def is_free(self, decision: OrderDecision) -> bool:
+        """Whether the executions before it on the symbol have their orders out, so that it keeps its place.
+
+        What increases also waits for every slice of what reduces: it would net away what those are to close.
+        """
+        increases = not only_reduces(decision.order)
+        for each in self._pipeline.active(decision.order.symbol):
+            if each.state in _BEFORE_THE_WIRE or (increases and each.reduces and each.has_unsent):
+                return False
+        return True
 
     def answers(self) -> list[ExecutionResult]:
         """Results since the last time this was asked, in the order they came."""
