@@ -13,8 +13,8 @@ from qts.execution.state_machine import TIMEOUT_MS
 _MONITORING_MS = TIMEOUT_MS[ExecutionState.MONITORING]
 
 
-def due_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:
-    """records: every order of the execution."""
+def due_at(x: Execution, records: Iterable[OrderRecord], *, may_send: bool) -> Instant:
+    """records: every order of the execution. may_send: nothing stands against its next slice but time."""
     if x.state is not ExecutionState.MONITORING:
         due = x.since + TIMEOUT_MS[x.state]
     elif x.ending:
@@ -23,9 +23,9 @@ def due_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:
         due = patience_ends_at(x, records)
         if not x.delay_told:
             due = min(due, fill_monitor.delay_is_told_at(x.since, x.last_fill_at))
-        if x.unsent < len(x.slices) and x.algorithm is not SplitAlgorithm.ICEBERG and not x.held:
+        if may_send and x.unsent < len(x.slices) and x.algorithm is not SplitAlgorithm.ICEBERG:
             due = min(due, x.slices[x.unsent].send_at)
-    return min(due, *(each.send_at for each in x.again)) if x.again else due
+    return min(due, *(each.send_at for each in x.again)) if x.again and may_send else due
 
 
 def patience_ends_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:

@@ -361,7 +361,8 @@ class ExecutionPipeline:
                     break
 
     def _due(self, x: Execution) -> Instant:
-        return due_at(x, self._account.orders.of_parent(x.id))
+        may_send = not x.held and (not x.has_unsent or self._may_send(x))
+        return due_at(x, self._account.orders.of_parent(x.id), may_send=may_send)
 
     def _on_time(self, x: Execution, now: Instant) -> None:
         match x.state:
