@@ -74,7 +74,7 @@ class Book:
     @property
     def entry_price(self) -> Decimal | None:
         """Volume-weighted entry of what is held, for display and distances; None when flat."""
-        return self.basis / self.position if self.position != 0 else None
+        return self.basis / self.position if self.position else None
 
     def unrealized(self, price: Decimal) -> Decimal:
         return self.position * price - self.basis
@@ -84,7 +84,7 @@ class Book:
 
     def margin_for(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Isolated margin that opening ``quantity`` at ``price`` sets aside, rounded up to the money grid."""
-        return (quantity * price / self.leverage).quantize(MONEY_GRID, rounding=ROUND_CEILING)
+        return (quantity * price / self.leverage).quantize(MONEY_GRID, ROUND_CEILING)
 
     def fill(self, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> Decimal:
         """Post an execution; returns the realised P&L before fees.
@@ -93,28 +93,35 @@ class Book:
         what is left opens the other way. A loss that the free wallet cannot
         cover comes out of the margin of what is still held.
         """
-        closing = min(quantity, abs(self.position)) if self.position * side.sign < 0 else ZERO
-        realized = self._close(closing, price) if closing > 0 else ZERO
-        opening = quantity - closing
-        if opening > 0:
-            self.position += side.sign * opening
-            self.basis += side.sign * opening * price
+        buys, opening, realized = side.sign > 0, quantity, ZERO
+        if self.position < ZERO if buys else self.position > ZERO:
+            closing = min(quantity, self.position.copy_abs())
+            realized = self._close(closing, price)
+            opening = quantity - closing
+        if opening > ZERO:
+            signed = opening if buys else -opening
+            self.position += signed
+            self.basis += signed * price
             self.margin += self.margin_for(opening, price)
-        self.bought += side.sign * quantity * price
+        notional = quantity * price
+        self.bought += notional if buys else -notional
         self.wallet -= fee
         self.fees += fee
-        self.margin = min(self.margin, self.wallet) if self.position != 0 else ZERO
+        if not self.position:
+            self.margin = ZERO
+        elif self.wallet < self.margin:
+            self.margin = self.wallet
         return realized
 
     def _close(self, quantity: Decimal, price: Decimal) -> Decimal:
-        held = abs(self.position)
+        held = self.position.copy_abs()
         if quantity == held:
             released, freed = self.basis, self.margin
         else:
             released, freed = on_money_grid(self.basis * quantity / held), on_money_grid(self.margin * quantity / held)
-        direction = 1 if self.position > 0 else -1
-        realized = direction * quantity * price - released
-        self.position -= direction * quantity
+        signed = quantity if self.position > ZERO else -quantity
+        realized = signed * price - released
+        self.position -= signed
         self.basis -= released
         self.margin -= freed
         self.wallet += realized
@@ -143,14 +150,10 @@ class Book:
         return credit
 
     def holding(self) -> Holding:
-        entry = self.entry_price
-        return Holding(
-            position=self.position,
-            entry_price=None if entry is None else float(entry),
-            wallet=float(self.wallet),
-            size=float(self.position),
-            basis=float(self.basis),
-        )
+        if not self.position:
+            return Holding(self.position, None, float(self.wallet), 0.0, 0.0)
+        entry = self.basis / self.position
+        return Holding(self.position, float(entry), float(self.wallet), float(self.position), float(self.basis))
 
     def check(self) -> None:
         """Raises AssertionError when money was created or lost; no interpreter flag removes an explicit raise."""
@@ -158,7 +161,7 @@ class Book:
         right = self.capital - self.bought - self.fees - self.funding - self.liquidation_fees + self.insurance
         if left != right:
             raise AssertionError(f"the book does not add up: {left} != {right}")
-        if (self.position == 0) != (self.basis == 0):
+        if bool(self.position) != bool(self.basis):
             raise AssertionError(f"position {self.position} with basis {self.basis}")
-        if self.position == 0 and self.margin != 0:
+        if not self.position and self.margin:
             raise AssertionError(f"flat, yet {self.margin} is set aside")

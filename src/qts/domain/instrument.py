@@ -1,10 +1,10 @@
 """What is traded, and the grids its prices and quantities lie on."""
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from qts.domain.errors import DataError
-from qts.domain.money import MONEY_GRID, plain
+from qts.domain.money import MONEY_GRID, ZERO, plain
 
 _WHOLE = Decimal(1)
 
@@ -40,19 +40,20 @@ class Instrument:
 
     def price(self, value: float) -> Decimal:
         """The tick nearest to a market price read from a column (ties to the even tick)."""
-        return (Decimal(repr(float(value))) / self.tick).quantize(_WHOLE, rounding=ROUND_HALF_EVEN) * self.tick
+        return (Decimal(repr(float(value))) / self.tick).quantize(_WHOLE, ROUND_HALF_EVEN) * self.tick
 
     def price_down(self, value: Decimal) -> Decimal:
         """The highest tick not above ``value``."""
-        return (value / self.tick).quantize(_WHOLE, rounding=ROUND_FLOOR) * self.tick
+        return _steps_down(value, self.tick) * self.tick
 
     def price_up(self, value: Decimal) -> Decimal:
         """The lowest tick not below ``value``."""
-        return (value / self.tick).quantize(_WHOLE, rounding=ROUND_CEILING) * self.tick
+        steps, rest = divmod(value, self.tick)
+        return (steps + _WHOLE if rest > ZERO else steps) * self.tick
 
     def quantity_down(self, value: Decimal) -> Decimal:
         """The largest whole number of lots not above ``value`` (0 or more)."""
-        return (value / self.lot).quantize(_WHOLE, rounding=ROUND_FLOOR) * self.lot
+        return _steps_down(value, self.lot) * self.lot
 
     def facts(self) -> dict[str, str]:
         """The instrument as plain text, for fingerprints and manifests."""
@@ -64,3 +65,9 @@ class Instrument:
             "lot": plain(self.lot),
             "notional_min": plain(self.notional_min),
         }
+
+
+def _steps_down(value: Decimal, step: Decimal) -> Decimal:
+    """The highest whole number of steps that is not above ``value``; a decimal's own division cuts toward 0."""
+    steps, rest = divmod(value, step)
+    return steps - _WHOLE if rest < ZERO else steps

@@ -53,7 +53,7 @@ def exact(value: Decimal | int | str | float) -> Decimal:
 
 def on_money_grid(amount: Decimal) -> Decimal:
     """``amount`` rounded half to even to 1e-8 of the settlement asset."""
-    return amount.quantize(MONEY_GRID, rounding=ROUND_HALF_EVEN)
+    return amount.quantize(MONEY_GRID, ROUND_HALF_EVEN)
 
 
 def plain(number: Decimal) -> str:

@@ -6,15 +6,19 @@ from enum import StrEnum
 
 from qts.domain.errors import StrategyError
 from qts.domain.instant import Instant
+from qts.domain.money import ZERO
 
 
 class Side(StrEnum):
+    """sign: 1 to buy, -1 to sell."""
+
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def sign(self) -> int:
-        return 1 if self is Side.BUY else -1
+    sign: int
+
+    def __init__(self, word: str) -> None:
+        self.sign = 1 if word == "buy" else -1
 
     @property
     def opposite(self) -> "Side":
@@ -60,10 +64,10 @@ class Order:
 
     def closes(self, position: Decimal) -> bool:
         """Whether this takes the whole of a signed position out, at market."""
-        return self.type is OrderType.MARKET and self.effect is Effect.REDUCE and self.quantity == position.copy_abs()
+        return self.quantity == position.copy_abs() and self.effect is Effect.REDUCE and self.type is OrderType.MARKET
 
     def __post_init__(self) -> None:
-        if not self.quantity > 0:
+        if not self.quantity > ZERO:
             raise StrategyError(f"order {self.order_id}: quantity must be above 0, not {self.quantity}")
         if (self.price is None) != (self.type is OrderType.MARKET):
             raise StrategyError(f"order {self.order_id}: a {self.type} order and price {self.price} do not go together")
