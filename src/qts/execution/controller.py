@@ -8,29 +8,29 @@ and the same journal.
 
 What each part knows: orders.py what became of each order, pipeline.py what each
 execution does next, escapes.py the ways out, protective_pairs.py stops and
-targets, doubts.py what the venue did not tell. Here is only who hears what.
+targets, doubts.py what the venue did not tell, venue_news.py what its news do to all of them. Here
+is only who hears what.
 """
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-from qts.domain.fill import Cause, Fill
+from qts.domain.fill import Fill
 from qts.domain.ids import digest
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import OrderType, Side
-from qts.domain.order_lifecycle import IllegalTransition, OrderEvent, OrderState
+from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount, ExecutionSettings
-from qts.execution.commands import Command, QueryOrder
-from qts.execution.contracts import EscapeReason, ExecutionAlert, ExecutionResult, Role, only_reduces
-from qts.execution.doubts import Doubts, giving_back
+from qts.execution.commands import Command
+from qts.execution.contracts import EscapeReason, ExecutionAlert, ExecutionResult, only_reduces
+from qts.execution.doubts import Doubts
 from qts.execution.escapes import Escapes
 from qts.execution.events import (
     AccountUpdate,
     CancelAck,
-    CancelOutcome,
     Decided,
     Event,
     ModifyAck,
@@ -42,7 +42,6 @@ from qts.execution.events import (
     QueueOverflow,
     Quote,
     Restarted,
-    SendOutcome,
     Snapshot,
     TimeReached,
     VenueStatus,
@@ -50,41 +49,16 @@ from qts.execution.events import (
 from qts.execution.journal import Journal, RowKind
 from qts.execution.loop import ExecutionLoop
 from qts.execution.operator import Operator
-from qts.execution.orders import OrderRecord
 from qts.execution.pipeline import ExecutionPipeline
 from qts.execution.protective_pairs import ProtectivePairs
 from qts.execution.route import ExecutionRoute
 from qts.execution.stop_policy import StopPolicy
-from qts.risk.gate import Response, ResponseTally, RiskGate
+from qts.execution.venue_news import VenueNews
+from qts.risk.gate import RiskGate
 from qts.risk.policy import RiskLimits
 from qts.risk.rules import rules_of
 
 _E = TypeVar("_E", bound=Event)
-_FORCED: Final = frozenset({Cause.LIQUIDATION, Cause.ADL})
-_ENDS_ENTRIES: Final = frozenset({Cause.STOP_LOSS, Cause.TAKE_PROFIT}) | _FORCED
-_ENDED: Final = {
-    OrderState.CANCELED: OrderEvent.CANCEL,
-    OrderState.EXPIRED: OrderEvent.EXPIRE,
-    OrderState.REJECTED: OrderEvent.REJECT,
-}
-_ANSWERED: Final = {
-    SendOutcome.ACCEPTED: OrderEvent.ACCEPT,
-    SendOutcome.EXISTS: OrderEvent.ACCEPT,
-    SendOutcome.REJECTED: OrderEvent.REJECT,
-    SendOutcome.REFUSED: OrderEvent.PROVE_ABSENT,
-    SendOutcome.NOT_SENT: OrderEvent.PROVE_ABSENT,
-    SendOutcome.UNKNOWN: OrderEvent.LOSE,
-}
-
-
-_RESPONSE: Final = {
-    SendOutcome.ACCEPTED: Response.TAKEN,
-    SendOutcome.EXISTS: Response.TAKEN,
-    SendOutcome.REJECTED: Response.ORDERS_FAULT,
-    SendOutcome.REFUSED: Response.FAILED,
-    SendOutcome.NOT_SENT: Response.FAILED,
-    SendOutcome.UNKNOWN: Response.UNKNOWN,
-}
 
 
 class OnTheWay(NamedTuple):
@@ -109,8 +83,6 @@ class ExecutionController:
         policy: StopPolicy | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self._gate = RiskGate(rules_of(RiskLimits())) if gate is None else gate
-        self._tally = ResponseTally()
         self.account = ExecutionAccount(settings)
         self.journal = Journal() if journal is None else journal
         self.results: list[ExecutionResult] = []
@@ -120,20 +92,27 @@ class ExecutionController:
         self._escapes = Escapes(self.account, self._pipeline)
         self._pairs = ProtectivePairs(self.account)
         self._doubts = Doubts(self.account)
-        self._given_back: dict[str, Decimal] = {}
-        self._broker_is_lost = False
         self._due: Instant | None = None
         self._due_is_known = False
+        news = VenueNews(
+            self.account,
+            RiskGate(rules_of(RiskLimits())) if gate is None else gate,
+            self._pipeline,
+            self._loop,
+            self._pairs,
+            self._doubts,
+        )
+        self._news = news
         self._operator = Operator(self.account, self._escapes, self._doubts, self._loop)
         self._hears: dict[type, Callable[[object, Instant], None]] = {}
         self._listen(Decided, self._on_decided)
-        self._listen(Fill, self._on_fill)
-        self._listen(OrderAck, self._on_ack)
-        self._listen(OrderEnded, self._on_ended)
-        self._listen(CancelAck, self._on_cancel_ack)
-        self._listen(ModifyAck, self._on_modify_ack)
-        self._listen(QueryAnswer, self._on_query_answer)
-        self._listen(Snapshot, self._on_snapshot)
+        self._listen(Fill, news.on_fill)
+        self._listen(OrderAck, news.on_ack)
+        self._listen(OrderEnded, news.on_ended)
+        self._listen(CancelAck, news.on_cancel_ack)
+        self._listen(ModifyAck, news.on_modify_ack)
+        self._listen(QueryAnswer, news.on_query_answer)
+        self._listen(Snapshot, news.on_snapshot)
         self._listen(Quote, self._on_quote)
         self._listen(TimeReached, self._on_time)
         self._listen(ProtectionWanted, self._on_protection_wanted)
@@ -216,17 +195,8 @@ class ExecutionController:
     def _settle(self, now: Instant) -> None:
         account, pipeline = self.account, self._pipeline
         while True:
-            if account.restricted:
-                account.restricted = False
-                self._give_up_forbidden(now)
-            if self._broker_is_lost:
-                self._broker_is_lost = False
-                for symbol in dict.fromkeys(each.symbol for each in pipeline.active()):
-                    self._escapes.begin(symbol, EscapeReason.BROKER_UNSTABLE, now)
-            if pipeline.escaping:
-                leaving, pipeline.escaping = pipeline.escaping, []
-                for execution, reason in leaving:
-                    self._escapes.begin(execution.symbol, reason, now, execution)
+            if account.restricted or self._news.broker_is_lost or pipeline.escaping:
+                self._restrict(now)
             if account.touched:
                 touched, account.touched = account.touched, {}
                 for symbol in touched:
@@ -238,6 +208,20 @@ class ExecutionController:
             self._loop.turn(now)
             if not (account.touched or pipeline.finished or pipeline.escaping or account.restricted):
                 return
+
+    def _restrict(self, now: Instant) -> None:
+        """What a code, a lost broker or an execution at its wits' end asks for."""
+        pipeline, escapes = self._pipeline, self._escapes
+        if self.account.restricted:
+            self.account.restricted = False
+            self._give_up_forbidden(now)
+        if self._news.broker_is_lost:
+            self._news.broker_is_lost = False
+            for symbol in dict.fromkeys(each.symbol for each in pipeline.active()):
+                escapes.begin(symbol, EscapeReason.BROKER_UNSTABLE, now)
+        leaving, pipeline.escaping = pipeline.escaping, []
+        for execution, reason in leaving:
+            escapes.begin(execution.symbol, reason, now, execution)
 
     def _give_up_forbidden(self, now: Instant) -> None:
         """What may not be opened any more is not left working either."""
@@ -275,164 +259,13 @@ class ExecutionController:
         for decision in event.decisions:
             order = decision.order
             if order.closes(self.account.positions.of(order.symbol).quantity):
-                self._stop_building(order.symbol, order.side.opposite, now)
+                self._pipeline.stop_building(order.symbol, order.side.opposite, now)
             self._pairs.bring(order)
         self._loop.offer(event.decisions, now)
-
-    def _stop_building(self, symbol: str, side: Side, now: Instant) -> None:
-        """Give up entries on ``side`` that are at market or half filled: what they built is being closed."""
-        for execution in self._pipeline.active(symbol):
-            order = execution.decision.order
-            if execution.reduces or order.side is not side:
-                continue
-            if order.type is OrderType.MARKET or execution.filled > 0:
-                self._pipeline.give_up(execution, "the position is being closed", now)
 
     def _on_protection_wanted(self, event: ProtectionWanted, now: Instant) -> None:  # noqa: ARG002 - every door has one
         self._pairs.moved(self.account.positions.of(event.symbol), event.stop_loss, event.take_profit)
         self.account.touched[event.symbol] = None
-
-    # -- what the venue says ------------------------------------------------------------------
-
-    def _on_ack(self, ack: OrderAck, now: Instant) -> None:
-        record = self.account.orders.find(ack.client_id)
-        if record is None:
-            return  # the answer to a send that no record of ours knows: reconciliation will find what it did
-        if ack.outcome is not SendOutcome.ACCEPTED or self._tally.failed_in_a_row:
-            self._after_response(ack, now)
-        if not _is_answer(ack, record):
-            self._ask(record)  # it contradicts what is known, or repeats it: the venue is asked which
-            return
-        self._doubts.answered(record, ack, now)
-        if ack.venue_id:
-            record.venue_id = ack.venue_id
-        record.code = ack.code
-        self._move(record, _ANSWERED[ack.outcome], now)
-        if ack.outcome is SendOutcome.EXISTS:
-            self._ask(record)
-        execution = self._pipeline.find(record.order.parent_id)
-        if execution is not None:
-            self._pipeline.on_ack(execution, record, ack, now)
-
-    def _after_response(self, ack: OrderAck, now: Instant) -> None:
-        self._tally, codes = self._gate.after_response(_RESPONSE[ack.outcome], self._tally, now)
-        if ack.halts and not codes:
-            codes = (SafetyCode.FS040,)
-        for code in codes:
-            self._broker_is_lost = True
-            detail = f"the venue refuses what is not the orders' fault: {ack.code} {ack.reason}".rstrip()
-            self.account.alert(ExecutionAlert(code, "account", "venue", detail), now)
-
-    def _on_fill(self, fill: Fill, now: Instant) -> None:
-        account = self.account
-        if not account.orders.count(fill):
-            return
-        record = account.orders.find(fill.order_id)
-        position = account.positions.of(fill.symbol)
-        position.apply(fill, now)
-        account.touched[fill.symbol] = None
-        if record is None:
-            self._doubts.foreign_fill(fill, now)
-        else:
-            try:
-                account.orders.fill(record, fill, now)
-            except IllegalTransition as contradiction:
-                self._contradicted(record, contradiction, now)
-            self._doubts.heard(record, now)
-            execution = self._pipeline.find(record.order.parent_id)
-            if execution is not None:
-                self._pipeline.on_fill(execution, record, fill, now)
-            if record.order.role is Role.ENTRY:
-                self._pairs.entered(record.order.parent_id, position)
-                self._give_back_excess(record, now)
-        begins = record is None or record.filled == fill.quantity
-        if begins and fill.cause in _ENDS_ENTRIES:
-            self._stop_building(fill.symbol, fill.side.opposite, now)
-
-    def _give_back_excess(self, record: OrderRecord, now: Instant) -> None:
-        """More filled of a decision than it asked for: true, so it is kept in the books and traded back at once."""
-        order = record.order
-        excess = self.account.orders.excess_of(order.parent_id) - self._given_back.get(order.parent_id, ZERO)
-        if excess <= 0:
-            return
-        self._given_back[order.parent_id] = self._given_back.get(order.parent_id, ZERO) + excess
-        detail = f"{order.parent_id} filled {excess} more than was decided"
-        self.account.alert(ExecutionAlert(SafetyCode.FS070, order.symbol, "orders", detail), now)
-        self._loop.offer((giving_back(record, excess, now),), now)
-
-    def _on_ended(self, event: OrderEnded, now: Instant) -> None:
-        record = self.account.orders.find(event.client_id)
-        if record is not None:
-            self._ended(record, event, now)
-
-    def _ended(self, record: OrderRecord, event: OrderEnded, now: Instant) -> None:
-        if event.filled is not None:
-            record.told = max(record.told, event.filled)
-        self._move(record, _ENDED[event.state], now)
-        self._doubts.heard(record, now)
-        self._forward(record, now)
-
-    def _on_cancel_ack(self, ack: CancelAck, now: Instant) -> None:
-        record = self.account.orders.find(ack.client_id)
-        if record is None:
-            return
-        if ack.outcome is CancelOutcome.CANCELED:
-            self._ended(record, OrderEnded(ack.client_id, OrderState.CANCELED, ack.filled, ack.reason), now)
-        elif ack.outcome is CancelOutcome.UNKNOWN and not record.is_final:
-            self._ask(record)  # it may have filled: not found is no proof of anything
-
-    def _on_modify_ack(self, ack: ModifyAck, now: Instant) -> None:  # noqa: ARG002 - every door has one
-        record = self.account.orders.find(ack.client_id)
-        if record is not None and ack.accepted is None:
-            self._ask(record)
-
-    def _on_query_answer(self, answer: QueryAnswer, now: Instant) -> None:
-        for event in self._doubts.on_answer(answer, now):
-            self._hears[type(event)](event, now)
-        self._after_doubts(now)
-
-    def _on_snapshot(self, snapshot: Snapshot, now: Instant) -> None:
-        for event in self._doubts.on_snapshot(snapshot, now):
-            self._hears[type(event)](event, now)
-        self._doubts.weigh_snapshot(now)
-        self._after_doubts(now)
-
-    def _after_doubts(self, now: Instant) -> None:
-        """Proved absent first, then the new attempts, then whoever waited for either."""
-        doubts = self._doubts
-        absent, doubts.absent = doubts.absent, []
-        retries, doubts.retries = doubts.retries, []
-        for record in absent:
-            self._move(record, OrderEvent.PROVE_ABSENT, now)
-        for record in retries:
-            self._pipeline.retry(record, now)
-        for record in (*absent, *retries):
-            self._forward(record, now)
-
-    def _forward(self, record: OrderRecord, now: Instant) -> None:
-        """The order changed: whoever it belongs to goes on from there."""
-        self.account.touched[record.order.symbol] = None
-        execution = self._pipeline.find(record.order.parent_id)
-        if execution is not None:
-            self._pipeline.advance(execution, now)
-
-    def _move(self, record: OrderRecord, news: OrderEvent, now: Instant) -> None:
-        """News that contradict the life of an order are not believed, and not passed over either."""
-        try:
-            changed = self.account.orders.hear(record, news, now)
-        except IllegalTransition as contradiction:
-            self._contradicted(record, contradiction, now)
-            return
-        if changed and record.order.role.only_reduces:
-            self.account.touched[record.order.symbol] = None
-
-    def _contradicted(self, record: OrderRecord, contradiction: IllegalTransition, now: Instant) -> None:
-        detail = f"{record.order.client_id}: {contradiction}"
-        self.account.alert(ExecutionAlert(SafetyCode.FS070, record.order.symbol, "orders", detail), now)
-
-    def _ask(self, record: OrderRecord) -> None:
-        order = record.order
-        self.account.out.append(QueryOrder(order.client_id, order.symbol, order.is_conditional))
 
     # -- market, time, status -------------------------------------------------------------------
 
@@ -445,7 +278,7 @@ class ExecutionController:
         self._pipeline.on_time(now)
         self._escapes.advance(None, now)
         self._doubts.on_time(now)
-        self._after_doubts(now)
+        self._news.after_doubts(now)
         for symbol in self._pairs.symbols():
             self.account.touched[symbol] = None
 
@@ -475,8 +308,7 @@ class ExecutionController:
         for record in tuple(self.account.orders.live()):
             record.cancel_asked_at = None
             if record.state is OrderState.SUBMITTED:
-                self._doubts.answered(record, OrderAck(record.order.client_id, SendOutcome.UNKNOWN), now)
-                self._move(record, OrderEvent.LOSE, now)
+                self._news.lost(record, now)
         self._doubts.reconcile_all(now)
         for symbol in self.account.settings.instruments:
             self.account.touched[symbol] = None
@@ -485,10 +317,3 @@ class ExecutionController:
         detail = f"{event.depth} urgent events are waiting"
         self.account.paused = True
         self.account.alert(ExecutionAlert(SafetyCode.FS095, "queue", "queue", detail), now)
-
-
-def _is_answer(ack: OrderAck, record: OrderRecord) -> bool:
-    """Whether the answer is to a request that still waits for one; that an order lives may be heard again."""
-    if record.state is OrderState.SUBMITTED or record.state is OrderState.UNKNOWN:
-        return True
-    return ack.outcome in (SendOutcome.ACCEPTED, SendOutcome.EXISTS, SendOutcome.UNKNOWN)

@@ -15,7 +15,7 @@ from decimal import Decimal
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO, plain
-from qts.domain.order import OrderType
+from qts.domain.order import OrderType, Side
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount
@@ -28,15 +28,13 @@ from qts.execution.contracts import (
     ExecutionResult,
     ExecutionState,
     OrderDecision,
-    Role,
-    SplitAlgorithm,
-    SplitOrder,
     only_reduces,
 )
 from qts.execution.deadlines import due_at, patience_ends_at
 from qts.execution.events import OrderAck
 from qts.execution.executions import Execution
 from qts.execution.orders import OrderRecord
+from qts.execution.sending import Sending
 from qts.execution.stages import async_send, fill_monitor
 from qts.execution.stages.adaptive_adjust import AdjustFacts, adjust
 from qts.execution.stages.async_send import SendVerdict
@@ -58,6 +56,7 @@ class ExecutionPipeline:
     def __init__(self, account: ExecutionAccount) -> None:
         self._account = account
         self._active: dict[str, Execution] = {}
+        self._sending = Sending(account, self._active, self.give_up)
         self._reducing = 0  # how many of them only reduce
         self.finished: list[ExecutionResult] = []
         self.escaping: list[tuple[Execution, EscapeReason]] = []
@@ -144,78 +143,9 @@ class ExecutionPipeline:
             account.orders.limit_parent(x.id, x.quantity)
             account.entering[x.id] = x
         x.enter(_S.SENDING, now)
-        self._send_due(x, now)
+        self._sending.send_due(x, now)
 
     # -- sending ----------------------------------------------------------------------
-
-    def _send_due(self, x: Execution, now: Instant) -> None:
-        """Send every slice whose time has come, in order; none past one whose outcome is unknown."""
-        x.held = False
-        if x.ending or not self._may_send(x):
-            return
-        for order in [each for each in x.again if each.send_at <= now]:
-            if not self._dispatch(x, order, now):
-                return
-            x.again.remove(order)
-        while x.unsent < len(x.slices) and x.slices[x.unsent].send_at <= now:
-            if x.algorithm is SplitAlgorithm.ICEBERG and not self._is_chunk_done(x):
-                return
-            if not self._dispatch(x, x.slices[x.unsent], now):
-                return
-            x.unsent += 1
-
-    def _may_send(self, x: Execution) -> bool:
-        records = self._account.orders.of_parent(x.id)
-        return not any(
-            each.state is OrderState.UNKNOWN and each.order.client_id not in self._account.retry_allowed
-            for each in records
-        )
-
-    def _is_chunk_done(self, x: Execution) -> bool:
-        return all(each.is_settled for each in self._account.orders.of_parent(x.id)) and not x.again
-
-    def _dispatch(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
-        """Let one slice out, unless something stands against it now."""
-        account = self._account
-        if not account.connected:
-            x.held = True
-            return False
-        if order.reduce_only:
-            targets = account.live_on(order.symbol, Role.TAKE_PROFIT)
-            if targets or self._is_in_the_way(x, order, now):
-                x.held = True
-                if any(each.cancel_asked_at is None for each in targets):
-                    account.touched[order.symbol] = None  # protection takes the target out of the way
-                return False
-            if account.positions.of(order.symbol).quantity * order.side.sign >= 0:
-                self.give_up(x, "there is nothing left to reduce", now)
-                return False
-        else:
-            why = account.why_no_increase(order.symbol, x.decision.strategy_id)
-            if why is not None:
-                self.give_up(x, why, now)
-                return False
-        account.send(order, now)
-        x.sent_at = now
-        return True
-
-    def _is_in_the_way(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
-        """Whether earlier exits that rest leave the venue no room for this one; they are given up for it."""
-        resting = [
-            each
-            for each in self._account.live_on(order.symbol, Role.EXIT)
-            if each.order.type is OrderType.LIMIT and each.order.parent_id != x.id
-        ]
-        held = abs(self._account.positions.of(order.symbol).quantity)
-        if not resting or sum((each.left for each in resting), start=order.quantity) <= held:
-            return False
-        for record in resting:
-            other = self._active.get(record.order.parent_id)
-            if other is None:
-                self._account.cancel(record, now)
-            elif not other.ending:
-                self.give_up(other, "a newer exit takes its place", now)
-        return bool(self._account.live_on(order.symbol, Role.EXIT))
 
     def on_ack(self, x: Execution, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
         order = record.order
@@ -268,7 +198,7 @@ class ExecutionPipeline:
             x.enter(_S.MONITORING, now)  # everything is out and lives
             return
         if not x.ending:
-            self._send_due(x, now)
+            self._sending.send_due(x, now)
             records = self._account.orders.of_parent(x.id)
         waiting = any(each.state is OrderState.SUBMITTED for each in records) or x.again or x.held
         if waiting and not timed_out and not (x.ending and not records):
@@ -291,7 +221,7 @@ class ExecutionPipeline:
             for record in records:
                 self._account.cancel(record, now)
         elif x.has_unsent:
-            self._send_due(x, now)
+            self._sending.send_due(x, now)
             records = self._account.orders.of_parent(x.id)
         if x.is_over or x.has_unsent:
             return
@@ -313,6 +243,13 @@ class ExecutionPipeline:
         for record in self._account.orders.of_parent(x.id):
             self._account.cancel(record, now)
         self.advance(x, now)
+
+    def stop_building(self, symbol: str, side: Side, now: Instant) -> None:
+        """Give up entries on ``side`` that are at market or half filled: what they built is being closed."""
+        for x in self.active(symbol):
+            order = x.decision.order
+            if not x.reduces and order.side is side and (order.type is OrderType.MARKET or x.filled > 0):
+                self.give_up(x, "the position is being closed", now)
 
     def _end(self, x: Execution, state: ExecutionState, reason: str, now: Instant) -> None:
         if x.is_over:
@@ -361,7 +298,7 @@ class ExecutionPipeline:
                     break
 
     def _due(self, x: Execution) -> Instant:
-        may_send = not x.held and (not x.has_unsent or self._may_send(x))
+        may_send = not x.held and (not x.has_unsent or self._sending.may_send(x))
         return due_at(x, self._account.orders.of_parent(x.id), may_send=may_send)
 
     def _on_time(self, x: Execution, now: Instant) -> None:
@@ -392,7 +329,7 @@ class ExecutionPipeline:
                 detail = "no fill for 30 seconds"
                 self._tell(x, (ExecutionAlert(SafetyCode.GR064, x.id, fill_monitor.STAGE, detail),), now)
         if x.has_unsent:
-            self._send_due(x, now)
+            self._sending.send_due(x, now)
         if x.is_over:
             return
         if now < patience_ends_at(x, records):

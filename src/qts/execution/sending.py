@@ -1,0 +1,98 @@
+"""How slices go out: in order, each at its time, and only when nothing stands against it now.
+
+A slice waits (``held``) while the venue cannot be reached, and an exit while
+something of ours that rests leaves it no room: the venue counts resting
+reduce-only orders, and refuses what goes beyond the position.
+"""
+
+from collections.abc import Callable, Mapping
+
+from qts.domain.instant import Instant
+from qts.domain.order import OrderType
+from qts.domain.order_lifecycle import OrderState
+from qts.execution.account import ExecutionAccount
+from qts.execution.contracts import Role, SplitAlgorithm, SplitOrder
+from qts.execution.executions import Execution
+
+
+class Sending:
+    """active: executions by id. give_up: ends one, cancels what lives, keeps what filled."""
+
+    def __init__(
+        self,
+        account: ExecutionAccount,
+        active: Mapping[str, Execution],
+        give_up: Callable[[Execution, str, Instant], None],
+    ) -> None:
+        self._account = account
+        self._active = active
+        self._give_up = give_up
+
+    def send_due(self, x: Execution, now: Instant) -> None:
+        """Send every slice whose time has come, in order; none past one whose outcome is unknown."""
+        x.held = False
+        if x.ending or not self.may_send(x):
+            return
+        for order in [each for each in x.again if each.send_at <= now]:
+            if not self._dispatch(x, order, now):
+                return
+            x.again.remove(order)
+        while x.unsent < len(x.slices) and x.slices[x.unsent].send_at <= now:
+            if x.algorithm is SplitAlgorithm.ICEBERG and not self._is_chunk_done(x):
+                return
+            if not self._dispatch(x, x.slices[x.unsent], now):
+                return
+            x.unsent += 1
+
+    def may_send(self, x: Execution) -> bool:
+        records = self._account.orders.of_parent(x.id)
+        return not any(
+            each.state is OrderState.UNKNOWN and each.order.client_id not in self._account.retry_allowed
+            for each in records
+        )
+
+    def _is_chunk_done(self, x: Execution) -> bool:
+        return all(each.is_settled for each in self._account.orders.of_parent(x.id)) and not x.again
+
+    def _dispatch(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
+        """Let one slice out, unless something stands against it now."""
+        account = self._account
+        if not account.connected:
+            x.held = True
+            return False
+        if order.reduce_only:
+            targets = account.live_on(order.symbol, Role.TAKE_PROFIT)
+            if targets or self._is_in_the_way(x, order, now):
+                x.held = True
+                if any(each.cancel_asked_at is None for each in targets):
+                    account.touched[order.symbol] = None  # protection takes the target out of the way
+                return False
+            if account.positions.of(order.symbol).quantity * order.side.sign >= 0:
+                self._give_up(x, "there is nothing left to reduce", now)
+                return False
+        else:
+            why = account.why_no_increase(order.symbol, x.decision.strategy_id)
+            if why is not None:
+                self._give_up(x, why, now)
+                return False
+        account.send(order, now)
+        x.sent_at = now
+        return True
+
+    def _is_in_the_way(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
+        """Whether earlier exits that rest leave the venue no room for this one; they are given up for it."""
+        resting = [
+            each
+            for each in self._account.live_on(order.symbol, Role.EXIT)
+            if each.order.type is OrderType.LIMIT and each.order.parent_id != x.id
+        ]
+        held = abs(self._account.positions.of(order.symbol).quantity)
+        if not resting or sum((each.left for each in resting), start=order.quantity) <= held:
+            return False
+        for record in resting:
+            other = self._active.get(record.order.parent_id)
+            if other is None:
+                self._account.cancel(record, now)
+            elif not other.ending:
+                self._give_up(other, "a newer exit takes its place", now)
+        return bool(self._account.live_on(order.symbol, Role.EXIT))
