@@ -76,6 +76,11 @@ class Book:
         """Volume-weighted entry of what is held, for display and distances; None when flat."""
         return self.basis / self.position if self.position else None
 
+    def opposing(self, side: Side) -> Decimal:
+        """How much of the position a fill on ``side`` closes before it opens anything, base units."""
+        position = self.position
+        return ZERO if not position or (position > ZERO) is (side.sign > 0) else position.copy_abs()
+
     def unrealized(self, price: Decimal) -> Decimal:
         return self.position * price - self.basis
 
@@ -94,8 +99,9 @@ class Book:
         cover comes out of the margin of what is still held.
         """
         buys, opening, realized = side.sign > 0, quantity, ZERO
-        if self.position < ZERO if buys else self.position > ZERO:
-            closing = min(quantity, self.position.copy_abs())
+        opposing = self.opposing(side)
+        if opposing:
+            closing = min(quantity, opposing)
             realized = self._close(closing, price)
             opening = quantity - closing
         if opening > ZERO:

@@ -141,6 +141,8 @@ class _Run:
         self._venue_of_run = self._line.venue
         self._market = BarMarket(self._line.venue, self._columns)
         self._closed_at = self._bars.opened_at + self._bars.interval_ms
+        self._opens = memoryview(self._bars.opened_at)  # type: ignore[arg-type]  # one element costs less through it
+        self._closes = memoryview(self._bars.close)  # type: ignore[arg-type]
         ways = Ways(
             instrument=dataset.instrument,
             limits=terms.limits,
@@ -231,15 +233,16 @@ class _Run:
 
     def _quiet_until(self, row: int, end: int) -> int:
         """The first row on which market or machine may do something: a price, or a timer that its close serves."""
-        quiet, due = self._market.quiet_until(row, end), self._line.controller.due
-        if due is None:
-            return quiet
-        return min(quiet, max(row, int(np.searchsorted(self._closed_at, due))))
+        quiet = self._market.quiet_until(row, end)
+        due = self._line.controller.due if quiet > row else None
+        return quiet if due is None else min(quiet, max(row, int(self._closed_at.searchsorted(due))))
 
     def _first_word(self, row: int, end: int) -> tuple[int, Answer]:
         """The first row in [row, end) on which the strategy answers, and its answer; ``end`` and None for silence."""
         row = max(row, self._strategy.warmup)
-        if self._jumps and row < end:
+        if row >= end:
+            return end, None
+        if self._jumps:
             assert isinstance(self._strategy, SignalStrategy)
             self._was_warm = True
             row = self._strategy.next_change(row, end)
@@ -265,19 +268,19 @@ class _Run:
     # -- the parts of a bar ---------------------------------------------------------
 
     def _happen(self, row: int) -> None:
-        exchange = self._venue_of_run
-        self._reach(int(self._bars.opened_at[row]))
+        exchange, opened = self._venue_of_run, self._opens[row]
+        self._reach(opened)
         self._market.step(row)
-        self._reach(self._bars.closed_at(row))
+        self._reach(opened + self._bars.interval_ms)
         happened = len(exchange.fills) + len(exchange.payments)
         if happened == self._happened:
             return
         self._happened = happened
         self._view.holding = exchange.book.holding()
         self._holdings.append((row, self._view.holding))
-        new_fills = exchange.fills[self._fills_told :]
-        self._fills_told = len(exchange.fills)
-        if self._hears_fills and new_fills:
+        if self._hears_fills:
+            new_fills = exchange.fills[self._fills_told :]
+            self._fills_told = len(exchange.fills)
             self._cursor.row = row
             for fill in new_fills:
                 try:
@@ -295,13 +298,12 @@ class _Run:
                 line.tell(TimeReached())
 
     def _mark_stretches(self) -> None:
-        """Equity at every close, one stretch of unchanged holding at a time: ``Holding.marked`` by the column."""
-        stops = [row for row, _ in self._holdings[1:]] + [len(self._bars)]
-        for (start, holding), stop in zip(self._holdings, stops, strict=True):
-            stretch = self._equity[start:stop]
-            np.multiply(holding.size, self._columns.mark_close[start:stop], out=stretch)
-            stretch -= holding.basis
-            stretch += holding.wallet
+        """Equity at every close: ``Holding.marked`` by the column."""
+        rows = np.diff([row for row, _ in self._holdings], append=len(self._bars))
+        held = [holding for _, holding in self._holdings]
+        np.multiply(np.repeat([each.size for each in held], rows), self._columns.mark_close, out=self._equity)
+        self._equity -= np.repeat([each.basis for each in held], rows)
+        self._equity += np.repeat([each.wallet for each in held], rows)
 
     def _ask(self, row: int) -> Answer:
         if row < self._strategy.warmup:
@@ -320,11 +322,11 @@ class _Run:
     def _decide(self, row: int, answer: Answer) -> None:
         if answer is None:
             return
-        now, line, instrument = self._bars.closed_at(row), self._line, self._dataset.instrument
+        now, line, instrument = self._opens[row] + self._bars.interval_ms, self._line, self._dataset.instrument
         line.now = now
         book = line.venue.book
         with exact_arithmetic():
-            price = instrument.price(float(self._bars.close[row]))
+            price = instrument.price(self._closes[row])
             coming = line.controller.on_the_way(instrument.symbol)
             state = AccountState(
                 position=book.position,
@@ -340,10 +342,11 @@ class _Run:
             except StrategyError as error:
                 raise self._blamed(error) from error
             if plan.orders:
-                self._orders += [approved.order for approved in plan.orders]
                 for approved in plan.orders:
-                    if approved.order.reason:
-                        self._reasons[approved.order.order_id] = approved.order.reason
+                    order = approved.order
+                    self._orders.append(order)
+                    if order.reason:
+                        self._reasons[order.order_id] = order.reason
                 line.tell(Decided(plan.decisions))
             pair = plan.protection
             if pair is not None:

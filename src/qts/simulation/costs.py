@@ -62,6 +62,7 @@ class ImpactSlippage:
 
 
 BPS = Decimal("0.0001")
+_MAKER = Liquidity.MAKER
 Slippage: TypeAlias = FixedSlippage | AtrSlippage | ImpactSlippage
 
 
@@ -105,7 +106,7 @@ class Frictions:
 
     def fee(self, quantity: Decimal, price: Decimal, liquidity: Liquidity) -> Decimal:
         """Fee of one fill, quote, on the money grid."""
-        rate = self.fee_rate_maker if liquidity is Liquidity.MAKER else self.fee_rate_taker
+        rate = self.fee_rate_maker if liquidity is _MAKER else self.fee_rate_taker
         return on_money_grid(quantity * price * rate)
 
     def expected_cost_rate(self) -> Decimal:
@@ -150,6 +151,6 @@ def taker_price(
         case ImpactSlippage(coefficient):
             bar = liquidity()
             distance = bar.atr * coefficient * (quantity / bar.volume).sqrt()
-    worse = reference + side.sign * distance
-    on_grid = instrument.price_up(worse) if side is Side.BUY else instrument.price_down(worse)
+    buys = side.sign > 0
+    on_grid = instrument.price_up(reference + distance) if buys else instrument.price_down(reference - distance)
     return max(on_grid, instrument.tick)

@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from qts.domain.book import Book
-from qts.domain.money import ZERO
 from qts.domain.order import Side
 from qts.domain.refusal import RefusalCode
 from qts.market.brackets import BracketTable
@@ -16,11 +15,11 @@ def margin_objection(
 
     price: quote per base, as paid. fee: quote, of the whole fill.
     """
-    opposite = abs(book.position) if book.position * side.sign < 0 else ZERO
+    opposite = book.opposing(side)
     if quantity <= opposite:
         return None
     needed = book.margin_for(quantity - opposite, price) + fee
-    free = book.available if opposite == 0 else book.equity(price)
+    free = book.equity(price) if opposite else book.available
     if needed > free:
         return RefusalCode.MARGIN_INSUFFICIENT, f"needs {needed:.2f}, free is {free:.2f}"
     if table is not None:

@@ -48,15 +48,15 @@ class TradeLog:
         self.trades: list[Trade] = []
 
     def add_fill(self, fill: Fill, reason: str) -> None:
-        slippage = abs(fill.price - fill.reference_price) * fill.quantity
         left, fee = fill.quantity, fill.fee
+        slippage = (fill.price - fill.reference_price).copy_abs() * left
         if self._open is not None and self._open.side is not fill.side:
             closing = min(left, self._open.held)
             share = fee if closing == left else on_money_grid(fee * closing / left)
             slipped = slippage if closing == left else on_money_grid(slippage * closing / left)
             self._reduce(fill, closing, share, slipped)
             left, fee, slippage = left - closing, fee - share, slippage - slipped
-        if left > 0:
+        if left > ZERO:
             self._extend(fill, left, fee, slippage, reason)
 
     def _extend(self, fill: Fill, quantity: Decimal, fee: Decimal, slippage: Decimal, reason: str) -> None:
@@ -80,7 +80,7 @@ class TradeLog:
         trade.fees += fee
         trade.slippage += slippage
         trade.cause = fill.cause
-        if trade.held == 0:
+        if not trade.held:
             self.trades.append(self._told(trade, fill.occurred_at, trade.realized))
             self._open = None
 

@@ -49,6 +49,7 @@ from qts.simulation.venue_rules import Objection, VenueCode, VenueRules, objecti
 
 ADL_ID = "adl_autoclose"
 LIQUIDATION_PREFIX = "autoclose-"
+_TAKER, _ACCEPTED, _FILLED = Liquidity.TAKER, SendOutcome.ACCEPTED, OrderState.FILLED
 FOREIGN_PREFIX = "web_"
 
 
@@ -118,7 +119,7 @@ class Venue:
         working = self.orders.add(order, now)
         if self.market is not None:
             self.market.arrived(working, now)
-        return OrderAck(order.client_id, SendOutcome.ACCEPTED, working.venue_id)
+        return OrderAck(order.client_id, _ACCEPTED, working.venue_id)
 
     def _objection(self, order: SplitOrder, now: Instant) -> Objection | None:
         market, position = self.market, self.book.position
@@ -202,7 +203,8 @@ class Venue:
         if not working.reduces(self.book.position):
             self.end(working, OrderState.EXPIRED, "nothing left to reduce")
             return ZERO
-        working.left = min(working.left, abs(self.book.position))
+        held = self.book.position.copy_abs()
+        working.left = min(working.left, held)
         return working.left
 
     def execute(self, working: Working, quantity: Decimal, price: FillPrice) -> bool:
@@ -213,7 +215,7 @@ class Venue:
         order = working.order
         fee = self.frictions.fee(quantity, price.paid, price.liquidity)
         if not order.reduce_only:
-            taker_fee = fee if price.liquidity is Liquidity.TAKER else None
+            taker_fee = fee if price.liquidity is _TAKER else None
             found = self.ledger.margin_objection(order, quantity, price.paid, taker_fee)
             if found is not None:
                 state = OrderState.REJECTED if order.is_conditional else OrderState.EXPIRED
@@ -222,10 +224,10 @@ class Venue:
         working.left -= quantity
         working.filled += quantity
         fill = self.ledger.post(working, quantity, price, fee, working.cause)
-        if working.left > 0:
+        if working.left > ZERO:
             self._stream(fill)
         elif working.filled >= working.quantity:
-            self.orders.end(working, OrderState.FILLED)
+            self.orders.end(working, _FILLED)
             self._stream(fill)
         else:
             self.orders.end(working, OrderState.EXPIRED)

@@ -11,7 +11,7 @@ from qts.domain.book import Book
 from qts.domain.fill import Cause, Fill, FundingPayment, Liquidity
 from qts.domain.instant import Instant
 from qts.domain.instrument import Instrument
-from qts.domain.money import on_money_grid
+from qts.domain.money import exact_arithmetic, on_money_grid
 from qts.domain.refusal import RefusalCode
 from qts.execution.contracts import SplitOrder
 from qts.market.brackets import BracketHistory, BracketTable
@@ -56,7 +56,7 @@ class VenueLedger:
     def reach(self, now: Instant) -> None:
         """Time is now. What happens from here on happens at this instant, under its bracket table."""
         self.now = now
-        if now >= self._table_ends and self._brackets is not None:
+        if self._brackets is not None and now >= self._table_ends:
             self._table = self._brackets.at(now)
             later = (table.as_of for table in self._brackets.tables if table.as_of > now)
             self._table_ends = min(later, default=_FOREVER)
@@ -67,10 +67,11 @@ class VenueLedger:
         """Mark price at which the position, as it stands, is taken; None when there is none."""
         if not self._liquidation_is_known:
             book, self._liquidation_is_known = self.book, True
-            if book.position == 0 or self._table is None:
+            if self._table is None or not book.position:
                 self._liquidation = None
             else:
-                self._liquidation = liquidation_price(book.position, book.basis, book.margin, self._table)
+                with exact_arithmetic():
+                    self._liquidation = liquidation_price(book.position, book.basis, book.margin, self._table)
         return self._liquidation
 
     def post(self, working: Working, quantity: Decimal, price: FillPrice, fee: Decimal, cause: Cause) -> Fill:

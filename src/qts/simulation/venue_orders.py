@@ -30,6 +30,12 @@ class Phase(Enum):
     RESTING = "resting"  # limits and stop orders that are neither
 
 
+_AT_MARKET, _RESTING, _STOP, _TARGET = Phase.AT_MARKET, Phase.RESTING, Phase.STOP, Phase.TARGET
+_MARKET, _LIMIT, _TRIGGER = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
+_ACCEPTED, _ORDER = OrderState.ACCEPTED, Cause.ORDER
+"""Names of the module, since each order asks for them many times: reading an enum's member costs more."""
+
+
 class FillPrice(NamedTuple):
     """paid: with slippage. reference: without."""
 
@@ -73,9 +79,9 @@ class Working:
         self.quantity = order.quantity
         self.left = order.quantity
         self.filled = ZERO
-        self.state = OrderState.ACCEPTED
+        self.state = _ACCEPTED
         self.phase = _phase_of(order)
-        self.cause = _CAUSES.get(order.role, Cause.ORDER)
+        self.cause = _CAUSES.get(order.role, _ORDER)
 
     @property
     def venue_id(self) -> str:
@@ -83,12 +89,12 @@ class Working:
 
     @property
     def is_open(self) -> bool:
-        return self.state is OrderState.ACCEPTED
+        return self.state is _ACCEPTED
 
     @property
     def is_conditional(self) -> bool:
         """Whether it waits in the conditional book; once triggered it is an ordinary order at market."""
-        return self.order.type is OrderType.STOP and self.phase is not Phase.AT_MARKET
+        return self.phase is not _AT_MARKET and self.order.type is _TRIGGER
 
     @property
     def goes_first(self) -> bool:
@@ -97,7 +103,7 @@ class Working:
 
     def reduces(self, position: Decimal) -> bool:
         """Whether its side is the one that makes a signed position smaller."""
-        return position * self.order.side.sign < 0
+        return position < ZERO if self.order.side.sign > 0 else position > ZERO
 
     def as_listed(self) -> VenueOrder:
         order = self.order
@@ -117,11 +123,11 @@ class Working:
 
 
 def _phase_of(order: SplitOrder) -> Phase:
-    if order.type is OrderType.MARKET:
-        return Phase.AT_MARKET
-    if order.type is OrderType.STOP:
-        return Phase.STOP if order.role is Role.STOP_LOSS else Phase.RESTING
-    return Phase.TARGET if order.role is Role.TAKE_PROFIT else Phase.RESTING
+    if order.type is _MARKET:
+        return _AT_MARKET
+    if order.type is _TRIGGER:
+        return _STOP if order.role is Role.STOP_LOSS else _RESTING
+    return _TARGET if order.role is Role.TAKE_PROFIT else _RESTING
 
 
 class VenueOrders:
@@ -146,14 +152,14 @@ class VenueOrders:
         self.open[order.client_id] = self.latest[order.client_id] = working
         self.history.append(working)
         self.changes += 1
-        if order.type is OrderType.STOP:
+        if order.type is _TRIGGER:
             self.conditional += 1
         return working
 
     def trigger(self, working: Working) -> None:
         """From now on it is at market."""
-        if working.phase is not Phase.AT_MARKET:
-            working.phase = Phase.AT_MARKET
+        if working.phase is not _AT_MARKET:
+            working.phase = _AT_MARKET
             self.conditional -= 1
             self.changes += 1
 
@@ -166,7 +172,7 @@ class VenueOrders:
 
     def at_market(self) -> Iterator[Working]:
         """What a stop left first, then in the order sent."""
-        found = [each for each in self.open.values() if each.phase is Phase.AT_MARKET]
+        found = [each for each in self.open.values() if each.phase is _AT_MARKET]
         if len(found) > 1:
             found.sort(key=_stops_first)
         return _walk(found)
@@ -175,7 +181,7 @@ class VenueOrders:
         return _walk([each for each in self.open.values() if each.phase is phase])
 
     def limits(self) -> Iterator[Working]:
-        return _walk([each for each in self.open.values() if each.order.type is OrderType.LIMIT])
+        return _walk([each for each in self.open.values() if each.order.type is _LIMIT])
 
     def waiting_for_trigger(self) -> Iterator[Working]:
         """The conditional book, in the order sent."""
@@ -183,22 +189,22 @@ class VenueOrders:
 
     def stops_nearest_first(self, position: Decimal) -> Iterator[Working]:
         """Protective stops of a signed position, not 0, in the order a falling (or rising) price meets them."""
-        found = [each for each in self.open.values() if each.phase is Phase.STOP and each.reduces(position)]
+        found = [each for each in self.open.values() if each.phase is _STOP and each.reduces(position)]
         if len(found) > 1:
             found.sort(key=_level, reverse=position > 0)
         return _walk(found)
 
     def resting_reduce_only(self, order: SplitOrder) -> Decimal:
         """What open limits that only reduce, on the order's side and other than it, may still take."""
-        sizes = (
+        sizes = [
             each.left
             for each in self.open.values()
             if each.order.reduce_only
-            and each.order.type is OrderType.LIMIT
+            and each.order.type is _LIMIT
             and each.order.side is order.side
             and each.order.client_id != order.client_id
-        )
-        return sum(sizes, start=ZERO)
+        ]
+        return sum(sizes, start=ZERO) if sizes else ZERO
 
 
 def _walk(found: list[Working]) -> Iterator[Working]:
@@ -208,7 +214,7 @@ def _walk(found: list[Working]) -> Iterator[Working]:
 
 def _still_open(found: list[Working]) -> Iterator[Working]:
     for working in found:
-        if working.state is OrderState.ACCEPTED:
+        if working.state is _ACCEPTED:
             yield working
 
 

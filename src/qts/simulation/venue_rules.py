@@ -26,6 +26,7 @@ from qts.domain.order import OrderType
 from qts.execution.contracts import SplitOrder
 from qts.simulation.venue_orders import VenueOrders
 
+_STOP, _LIMIT, _MARKET = OrderType.STOP, OrderType.LIMIT, OrderType.MARKET
 _EXACT = Context(prec=50)
 """What a rule multiplies or divides by it, it does here: entering a context costs more than most rules."""
 
@@ -105,7 +106,7 @@ def objection(
     found = _off_grid(order, instrument) or _out_of_bounds(order, rules, instrument, market_price)
     if found is not None:
         return found
-    if order.type is OrderType.STOP:
+    if order.type is _STOP:
         if orders.conditional >= rules.conditional_orders_max:
             return Objection(VenueCode.CONDITIONAL_ORDERS, f"{orders.conditional} conditional orders are open")
         return None
@@ -136,13 +137,16 @@ def reduce_only_objection(
     """For an ordinary reduce-only order: nothing to reduce, or all of it promised to others."""
     if not (rules.reduce_only_needs_position or rules.resting_reduce_only_blocks):
         return None
-    with exact_arithmetic():
-        reducible = abs(position) if position * order.side.sign < 0 else ZERO
-        resting = orders.resting_reduce_only(order) if rules.resting_reduce_only_blocks else ZERO
-        wanted = resting + order.quantity
-    if rules.reduce_only_needs_position and reducible == 0:
+    opposes = position < ZERO if order.side.sign > 0 else position > ZERO
+    if rules.reduce_only_needs_position and not opposes:
         return Objection(VenueCode.REDUCE_ONLY, "nothing to reduce")
-    if resting > 0 and wanted > reducible:
+    if not rules.resting_reduce_only_blocks or not orders.open:
+        return None
+    with exact_arithmetic():
+        reducible = abs(position) if opposes else ZERO
+        resting = orders.resting_reduce_only(order)
+        wanted = resting + order.quantity
+    if resting > ZERO and wanted > reducible:
         detail = f"{plain(resting)} rests to reduce {plain(reducible)}, {plain(order.quantity)} is too much"
         return Objection(VenueCode.REDUCE_ONLY, detail)
     return None
@@ -154,7 +158,7 @@ def _off_grid(order: SplitOrder, instrument: Instrument) -> Objection | None:
         finer = _digits(quantity) > _digits(instrument.lot)
         code = VenueCode.PRECISION if finer else VenueCode.LOT
         return Objection(code, f"quantity {plain(quantity)} is not on the lot grid of {plain(instrument.lot)}")
-    if price is not None and (price <= 0 or _EXACT.remainder(price, instrument.tick)):
+    if price is not None and (price <= ZERO or _EXACT.remainder(price, instrument.tick)):
         return Objection(VenueCode.TICK, f"price {plain(price)} is not on the tick grid of {plain(instrument.tick)}")
     return None
 
@@ -167,7 +171,7 @@ def _digits(number: Decimal) -> int:
 def _out_of_bounds(
     order: SplitOrder, rules: VenueRules, instrument: Instrument, market_price: Decimal | None
 ) -> Objection | None:
-    if order.type is OrderType.MARKET and rules.quantity_max is not None and order.quantity > rules.quantity_max:
+    if rules.quantity_max is not None and order.type is _MARKET and order.quantity > rules.quantity_max:
         return Objection(VenueCode.QUANTITY_MAX, f"{plain(order.quantity)} at market is above {rules.quantity_max}")
     price = market_price if order.price is None else order.price
     if price is None:
@@ -175,7 +179,7 @@ def _out_of_bounds(
     if not order.reduce_only and _EXACT.multiply(order.quantity, price) < instrument.notional_min:
         worth = plain(_EXACT.multiply(order.quantity, price))
         return Objection(VenueCode.NOTIONAL_MIN, f"{worth} is below the smallest notional")
-    if market_price is None or order.type is not OrderType.LIMIT:
+    if market_price is None or order.type is not _LIMIT:
         return None
     return _percent_price(price, order.side.sign, rules, market_price)
 
