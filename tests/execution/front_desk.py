@@ -1,5 +1,6 @@
 """A machine with its doors: tests put news in, as strategies, venue and clock would, and look at what comes out."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
 
@@ -40,6 +41,7 @@ from qts.execution.events import (
     VenueOrder,
     VenueStatus,
 )
+from qts.execution.journal import JournalRow, RowKind, decode
 from qts.risk.safety_state import SafetyState
 
 T0 = 1_700_000_000_000
@@ -54,6 +56,21 @@ BTC = Instrument(
     lot=Decimal("0.001"),
     notional_min=Decimal(5),
 )
+
+
+@dataclass
+class Replayed:
+    machine: ExecutionController
+    commands: list[Command]
+
+
+def replayed(rows: tuple[JournalRow, ...], account: ExecutionSettings) -> Replayed:
+    """The events of a journal handled again, each at its instant, by a machine that knows nothing yet."""
+    machine, commands = ExecutionController(account), []
+    for row in rows:
+        if row.kind is RowKind.EVENT:
+            commands += machine.handle(decode(row.text), row.at)
+    return Replayed(machine, commands)
 
 
 class Desk:
@@ -231,6 +248,13 @@ class Desk:
 
     def money(self, equity: str, available: str | None = None) -> tuple[Command, ...]:
         return self.tell(AccountUpdate(Decimal(equity), Decimal(available or equity)))
+
+    def restarted(self) -> "Desk":
+        """The same desk in a new process: what it knows is what the journal says."""
+        new = Desk()
+        new.now, new._trade, new._order = self.now + 1, self._trade, self._order
+        new.machine = replayed(self.machine.journal.taken(), self.machine.account.settings).machine
+        return new
 
     # -- looking at what comes out ------------------------------------------------------------
 

@@ -344,6 +344,18 @@ def test_one_slice_that_lives_is_enough_to_go_on() -> None:
     assert result == []
 
 
+def test_what_was_filled_while_the_connection_was_down_ends_well() -> None:
+    desk = Desk()
+    desk.decide(desk.decision(quantity="2", algorithm=SplitAlgorithm.ICEBERG, horizon_ms=1_000))
+    first = desk.only_sent
+    desk.connection(is_up=False)
+    desk.fill(first)
+    assert desk.sent == [], "nobody would hear it"
+    desk.connection(is_up=True)
+    assert desk.sent == [], "nothing is opened before the venue was asked"
+    assert (desk.ends, desk.results[-1].filled) == ([S.COMPLETE], Decimal("0.6"))
+
+
 def test_the_answer_to_an_order_nobody_sent_changes_nothing() -> None:
     desk = Desk()
     before = desk.machine.account.facts()
