@@ -23,7 +23,7 @@ class Cause(StrEnum):
     ADL = "adl"  # auto-deleveraging: the venue closed it against somebody's liquidation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Fill:
     """One execution.
 
@@ -61,7 +61,7 @@ class FundingPayment:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Trade:
     """A position's life, from flat to flat; a reversal ends one trade and begins the next.
 

@@ -38,7 +38,7 @@ class Effect(StrEnum):
     REDUCE = "reduce"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Order:
     """A request for a quantity at the exchange.
 

@@ -20,6 +20,7 @@ class RefusalCode(StrEnum):
     LEVERAGE_ABOVE_CAP = "leverage-above-cap"
     BRACKET_LEVERAGE_EXCEEDED = "bracket-leverage-exceeded"
     MARGIN_INSUFFICIENT = "margin-insufficient"
+    NOT_EXECUTED = "not-executed"
 
     @property
     def is_transient(self) -> bool:
@@ -32,6 +33,7 @@ class RefusalCode(StrEnum):
                 | RefusalCode.LEVERAGE_ABOVE_CAP
                 | RefusalCode.BRACKET_LEVERAGE_EXCEEDED
                 | RefusalCode.MARGIN_INSUFFICIENT
+                | RefusalCode.NOT_EXECUTED
             ):
                 return True  # the account may have grown
             case (
@@ -65,5 +67,6 @@ _MEANING = {
     RefusalCode.ORDER_NOTIONAL_ABOVE_LIMIT: "the order is worth more than one order may be",
     RefusalCode.LEVERAGE_ABOVE_CAP: "the position would be worth more than the leverage cap allows",
     RefusalCode.BRACKET_LEVERAGE_EXCEEDED: "the venue does not grant the account's leverage to so large a position",
+    RefusalCode.NOT_EXECUTED: "the order was allowed, and the execution machine did not let it out",
     RefusalCode.MARGIN_INSUFFICIENT: "there is not enough free margin",
 }

@@ -10,6 +10,7 @@ toward the entry), and every order passes the gate here. Nothing is sent.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
 from qts.domain.errors import StrategyError
 from qts.domain.instant import Duration, Instant
@@ -24,7 +25,7 @@ from qts.risk.sizing import SizingFacts, quantity_allowed, quantity_for_stop
 from qts.strategy.intent import Action, Answer, Intent, Targets
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Desk:
     """The account at the instant of decision.
 
@@ -92,7 +93,7 @@ class DecisionCycle:
         """Raises StrategyError when the answer is not one a strategy may give."""
         draft = _Draft(self._ways, self._gate, desk, now)
         for intent in _intents(answer, self._ways.instrument, desk):
-            if intent.symbol not in (None, self._ways.instrument.symbol):
+            if intent.symbol is not None and intent.symbol != self._ways.instrument.symbol:
                 raise StrategyError(
                     f"the strategy speaks of {intent.symbol!r}, the run trades {self._ways.instrument.symbol}",
                     next_step="leave the symbol out, or run the strategy on that symbol's data",
@@ -134,6 +135,12 @@ def _rebalancing(targets: Targets, instrument: Instrument, desk: Desk) -> Iterab
             yield Intent(action=action, symbol=symbol, quantity=quantity, reason=f"target {weight}")
 
 
+_SIDES: Final = {Action.BUY: Side.BUY, Action.SELL: Side.SELL}
+_BUY, _SELL, _REDUCE, _INCREASE = Side.BUY, Side.SELL, Effect.REDUCE, Effect.INCREASE
+_MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
+"""Names of the module: reading an enum's member costs several times as much."""
+
+
 class _Draft:
     """A plan in the making; each intent sees the position as the ones before it will have left it."""
 
@@ -159,21 +166,19 @@ class _Draft:
         return self._desk_seen
 
     def add(self, intent: Intent) -> None:
-        match intent.action:
-            case Action.CLOSE:
-                self._close(intent)
-            case Action.PROTECT:
-                self._protect(intent)
-            case Action.BUY:
-                self._trade(intent, Side.BUY)
-            case Action.SELL:
-                self._trade(intent, Side.SELL)
+        side = _SIDES.get(intent.action)
+        if side is not None:
+            self._trade(intent, side)
+        elif intent.action is Action.CLOSE:
+            self._close(intent)
+        else:
+            self._protect(intent)
 
     def _close(self, intent: Intent) -> None:
         position = self._desk.state.position
-        if position != 0:
-            side = Side.SELL if position > 0 else Side.BUY
-            self._judge(self._order(intent, side, abs(position), Effect.REDUCE), intent)
+        if position:
+            side = _SELL if position > ZERO else _BUY
+            self._judge(self._order(intent, side, position.copy_abs(), _REDUCE), intent)
 
     def _protect(self, intent: Intent) -> None:
         """The pair of the position that is held now: what this answer is about to open brings its own."""
@@ -189,15 +194,14 @@ class _Draft:
             self.protection = Protection(stop_loss=stop, take_profit=target)
 
     def _trade(self, intent: Intent, side: Side) -> None:
-        held = self._desk.state.position
-        opposing = abs(held) if held * side.sign < 0 else ZERO
+        opposing = self._desk.state.opposing(side)
         entry = self._entry_price(intent, side)
         stop, target = self._pair(intent, side)
         if not self._pair_fits(side, entry, stop, target):
             return
         if intent.quantity is not None:
             quantity = self._ways.instrument.quantity_down(intent.quantity)
-            closing = min(opposing, quantity)
+            closing = min(opposing, quantity) if opposing else ZERO
             opening = quantity - closing
         else:
             closing = opposing
@@ -205,16 +209,16 @@ class _Draft:
             if sized is None:
                 return
             opening = sized
-        if closing > 0:
-            self._judge(self._order(intent, side, closing, Effect.REDUCE), intent)
-        if opening * entry < self._ways.instrument.notional_min and opening > 0:
+        if closing > ZERO:
+            self._judge(self._order(intent, side, closing, _REDUCE), intent)
+        if opening * entry < self._ways.instrument.notional_min and opening > ZERO:
             self._refuse(
                 RefusalCode.NOTIONAL_BELOW_MINIMUM,
                 f"{plain(opening)} at {plain(entry)} is worth less than {plain(self._ways.instrument.notional_min)}",
             )
-        elif opening > 0:
-            self._judge(self._order(intent, side, opening, Effect.INCREASE, (stop, target)), intent)
-        elif closing == 0:
+        elif opening > ZERO:
+            self._judge(self._order(intent, side, opening, _INCREASE, (stop, target)), intent)
+        elif not closing:
             self._refuse(RefusalCode.QUANTITY_BELOW_LOT, f"less than one lot of {plain(self._ways.instrument.lot)}")
 
     def _sized(self, intent: Intent, entry: Decimal, stop: Decimal | None) -> Decimal | None:
@@ -251,13 +255,15 @@ class _Draft:
     def _working_price(self, intent: Intent, side: Side) -> Decimal | None:
         instrument = self._ways.instrument
         if intent.limit is not None:
-            return instrument.price_down(intent.limit) if side is Side.BUY else instrument.price_up(intent.limit)
+            return instrument.price_down(intent.limit) if side is _BUY else instrument.price_up(intent.limit)
         if intent.trigger is not None:
-            return instrument.price_up(intent.trigger) if side is Side.BUY else instrument.price_down(intent.trigger)
+            return instrument.price_up(intent.trigger) if side is _BUY else instrument.price_down(intent.trigger)
         return None
 
     def _pair(self, intent: Intent, side: Side) -> tuple[Decimal | None, Decimal | None]:
         """Stop and target on the tick grid, rounded toward the entry of a position on ``side``."""
+        if intent.stop_loss is None and intent.take_profit is None:
+            return None, None
         instrument = self._ways.instrument
         toward_up, toward_down = (instrument.price_up, instrument.price_down)
         if side is Side.SELL:
@@ -284,23 +290,24 @@ class _Draft:
         effect: Effect,
         pair: tuple[Decimal | None, Decimal | None] = (None, None),
     ) -> Order:
-        price = self._working_price(intent, side)
-        bars = intent.over_bars + intent.good_for_bars
-        life = None if price is None else self._now + bars * self._ways.interval_ms
-        kind = OrderType.LIMIT if intent.limit is not None else OrderType.STOP
+        price, (stop, target) = self._working_price(intent, side), pair
+        kind, good_until = _MARKET, None
+        if price is not None:
+            kind = _LIMIT if intent.limit is not None else _STOP
+            good_until = self._now + (intent.over_bars + intent.good_for_bars) * self._ways.interval_ms
         return Order(
-            order_id=self._next_id(),
-            symbol=self._ways.instrument.symbol,
-            side=side,
-            type=OrderType.MARKET if price is None else kind,
-            quantity=quantity,
-            effect=effect,
-            price=price,
-            stop_loss=pair[0],
-            take_profit=pair[1],
-            created_at=self._now,
-            good_until=life,
-            reason=intent.reason,
+            self._next_id(),
+            self._ways.instrument.symbol,
+            side,
+            kind,
+            quantity,
+            effect,
+            price,
+            stop,
+            target,
+            self._now,
+            good_until,
+            intent.reason,
         )
 
     def _next_id(self) -> str:

@@ -196,6 +196,11 @@ class Doubts:
             )
             account.alert(ExecutionAlert(SafetyCode.FS070, symbol, _STAGE, detail), now)
             events = (*events, found.correction)
+        elif last_try and found.gap:
+            each.tries = 0
+            detail = f"the venue holds {plain(snapshot.position)}, {plain(found.gap)} away, at a price nobody told"
+            account.alert(ExecutionAlert(SafetyCode.FS070, symbol, _STAGE, detail), now)
+            each.wants = True
         else:
             each.tries -= found.gap is None  # too old a snapshot to count as a try
             each.wants = True

@@ -100,16 +100,16 @@ class Execution:
 
     def result(self, now: Instant) -> ExecutionResult:
         return ExecutionResult(
-            decision=self.decision,
-            state=self.state,
-            filled=self.filled,
-            average_price=self.notional / self.filled if self.filled else None,
-            slices=self.unsent,
-            alerts=tuple(self.alerts),
-            escape=self.escape,
-            finished_at=now,
-            reason=self.ending,
-            rest_wanted=self.rest_wanted and self.filled < self.quantity,
+            self.decision,
+            self.state,
+            self.filled,
+            self.notional / self.filled if self.filled else None,  # average price
+            self.unsent,
+            tuple(self.alerts),
+            self.escape,
+            now,
+            self.ending,
+            self.rest_wanted and self.filled < self.quantity,
         )
 
     def facts(self) -> tuple[object, ...]:

@@ -114,7 +114,7 @@ class OrderLedger:
         siblings = self._of_parent.setdefault(order.parent_id, [])
         limit = self._quantity_max.get(order.parent_id)
         if limit is not None:
-            committed = sum((each.at_risk for each in siblings), start=ZERO)
+            committed = sum((each.at_risk for each in siblings), start=ZERO) if siblings else ZERO
             if committed + order.quantity > limit:
                 raise OverParentError(
                     f"{order.client_id}: {committed} + {order.quantity} would be above the {limit} of {order.parent_id}"

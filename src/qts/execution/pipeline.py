@@ -199,6 +199,8 @@ class ExecutionPipeline:
             return
         if not x.ending:
             self._sending.send_due(x, now)
+            if x.state is not _S.SENDING:
+                return  # nothing could go out, and that was its end
             records = self._account.orders.of_parent(x.id)
         waiting = any(each.state is OrderState.SUBMITTED for each in records) or x.again or x.held
         if waiting and not timed_out and not (x.ending and not records):
@@ -223,7 +225,7 @@ class ExecutionPipeline:
         elif x.has_unsent:
             self._sending.send_due(x, now)
             records = self._account.orders.of_parent(x.id)
-        if x.is_over or x.has_unsent:
+        if x.state is not _S.MONITORING or x.has_unsent:
             return
         if all(each.is_settled for each in records):
             x.rest_wanted = x.rest_wanted or (not x.ending and x.filled > 0)
@@ -262,12 +264,12 @@ class ExecutionPipeline:
         self._account.touched[x.symbol] = None
         self.finished.append(x.result(now))
 
-    def _tell(self, x: Execution, alerts: tuple[ExecutionAlert, ...], now: Instant) -> None:
+    def _tell(self, x: Execution, alerts: tuple[ExecutionAlert, ...], now: Instant, *, counts: bool = True) -> None:
         for alert in alerts:
             if any(each.code is alert.code for each in x.alerts):
                 continue  # said once
             x.alerts.append(alert)
-            self._account.alert(alert, now, strategy_id=x.decision.strategy_id)
+            self._account.alert(alert, now, strategy_id=x.decision.strategy_id, counts=counts)
 
     def on_quote(self, symbol: str) -> None:
         """The market moved: an execution that has a loss limit may have passed it."""
@@ -330,7 +332,7 @@ class ExecutionPipeline:
                 self._tell(x, (ExecutionAlert(SafetyCode.GR064, x.id, fill_monitor.STAGE, detail),), now)
         if x.has_unsent:
             self._sending.send_due(x, now)
-        if x.is_over:
+        if x.state is not _S.MONITORING:
             return
         if now < patience_ends_at(x, records):
             self._monitor(x, now)
@@ -338,7 +340,9 @@ class ExecutionPipeline:
             self.give_up(x, "its life ended", now)
         elif x.filled > 0:
             detail = f"{plain(x.filled)} of {plain(x.quantity)} filled in time"
-            self._tell(x, (ExecutionAlert(SafetyCode.FS093, x.id, fill_monitor.STAGE, detail),), now)
+            alert = ExecutionAlert(SafetyCode.FS093, x.id, fill_monitor.STAGE, detail)
+            # On bars it is the simulation's volume cap that left the rest, no fault of the execution.
+            self._tell(x, (alert,), now, counts=not self._account.settings.on_bars)
             x.rest_wanted = True
             self.give_up(x, detail, now)
         else:
@@ -376,7 +380,8 @@ class ExecutionPipeline:
         if action.action is Adjustment.STOP:
             self.give_up(x, "adjusting did not help", now)
             return
-        x.rounds += 1
+        if not (settings.on_bars and last.price is None):  # at market on bars there is nothing but to wait
+            x.rounds += 1
         x.next_round_at = now + settings.slippage.round_ms
         if action.action is Adjustment.WAIT:
             x.enter(_S.MONITORING, now)

@@ -37,13 +37,13 @@ class Position:
         after = before + signed
         self.quantity = after
         self.filled_at = max(self.filled_at, fill.occurred_at)
-        if before == 0 or before * after < 0:
+        if not before or (after and (after > ZERO) is not (before > ZERO)):
             self.epoch += 1
             self.since = now
             self.cost = after * fill.price
-        elif after == 0:
+        elif not after:
             self.cost = ZERO
-        elif signed * before > 0:
+        elif (signed > ZERO) is (before > ZERO):
             self.cost += signed * fill.price
         else:
             self.cost = self.cost * after / before

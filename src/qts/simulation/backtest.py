@@ -12,6 +12,7 @@ the strategy, and a strategy given as signals only where it speaks. Their result
 are equal to the last bit, which generated tests hold.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from enum import StrEnum
@@ -22,9 +23,11 @@ from qts.domain.errors import PolicyError, QtsError, StrategyError
 from qts.domain.instant import Instant, format_instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Order
+from qts.domain.refusal import RefusalCode
+from qts.domain.safety_code import Severity
 from qts.domain.waiver import Waiver
 from qts.execution.account import ExecutionSettings
-from qts.execution.contracts import SplitOrder
+from qts.execution.contracts import ExecutionState, SplitOrder
 from qts.execution.controller import ExecutionController
 from qts.execution.cycle import DecisionCycle, Desk, Ways
 from qts.execution.events import Decided, ProtectionWanted, TimeReached
@@ -328,15 +331,8 @@ class _Run:
         with exact_arithmetic():
             price = instrument.price(self._closes[row])
             coming = line.controller.on_the_way(instrument.symbol)
-            state = AccountState(
-                position=book.position,
-                pending_buy=coming.buy,
-                pending_sell=coming.sell,
-                equity=book.equity(price),
-                last_price=price,
-                price_known_at=now,
-            )
-            desk = Desk(state=state, available=book.available, in_flight=coming.at_market, last_price=price)
+            state = AccountState(book.position, coming.buy, coming.sell, book.equity(price), price, now)
+            desk = Desk(state, book.available, coming.at_market, price)
             try:
                 plan = self._cycle.plan(answer, desk, now)
             except StrategyError as error:
@@ -398,7 +394,7 @@ class _Run:
             fills=tuple(exchange.fills),
             funding_payments=tuple(exchange.payments),
             trades=trades,
-            refusals=tuple(exchange.refusals),
+            refusals=tuple(sorted([*exchange.refusals, *self._not_executed()], key=lambda each: each.occurred_at)),
             wallet=book.wallet,
             unrealized_pnl=unrealized,
             costs=CostSplit(
@@ -408,11 +404,28 @@ class _Run:
                 liquidation_fees=book.liquidation_fees - book.insurance,
             ),
             assumptions=sentences(terms.frictions, self._waivers, self._dataset.rows_filled),
-            halted="the account lost everything" if equity <= 0 else None,
+            halted="the account lost everything" if equity <= 0 else self._stopped(),
             journal_head=self._line.controller.journal.head,
             orders=tuple(self._orders),
             protections=tuple(self._protections),
         )
+
+    def _not_executed(self) -> Iterator[Refusal]:
+        """Orders the gate allowed and the machine did not let out, with its reason."""
+        code = (RefusalCode.NOT_EXECUTED.value,)
+        for each in self._line.controller.results:
+            if each.state is ExecutionState.FAILED:
+                order_id = each.decision.order.order_id
+                yield Refusal(occurred_at=each.finished_at, order_id=order_id, codes=code, detail=each.reason)
+
+    def _stopped(self) -> str | None:
+        """The code that stopped the account or the strategy for the rest of the run, and its bar."""
+        safety = self._line.controller.account.safety
+        if safety.state.may_increase and not safety.halted_strategies and not safety.quarantined:
+            return None
+        fail_safes = [each for each in self._line.alerts if each[1].code.severity is Severity.FAIL_SAFE]
+        at, alert = fail_safes[-1]
+        return f"{alert.code.value} at {format_instant(at)}: {alert.message}; nothing was opened after it"
 
 
 def _line_of(error: BaseException, module: str) -> str:

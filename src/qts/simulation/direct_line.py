@@ -11,13 +11,14 @@ from collections.abc import Callable
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.execution.commands import CancelOrder, Command, ModifyOrder, QueryOrder, SendOrder, TakeSnapshot
+from qts.execution.contracts import ExecutionAlert
 from qts.execution.controller import ExecutionController
 from qts.execution.events import Event, OrderEnded
 from qts.simulation.venue import Venue
 
 
 class DirectLine:
-    """now: the instant of whatever is happening, set by who lets it happen."""
+    """now: the instant of whatever is happening, set by who lets it happen. alerts: the codes raised, and when."""
 
     def __init__(self, controller: ExecutionController, venue_of: Callable[["DirectLine"], Venue]) -> None:
         self.now: Instant = 0
@@ -25,6 +26,7 @@ class DirectLine:
         self.venue = venue_of(self)
         self._news: deque[Event] = deque()
         self._busy = False
+        self.alerts: list[tuple[Instant, ExecutionAlert]] = []
 
     def tell(self, event: Event) -> None:
         """Let the machine handle the event, and everything that follows from it."""
@@ -43,9 +45,10 @@ class DirectLine:
         self.tell(news)
 
     def _perform(self, command: Command) -> None:
+        if type(command) is SendOrder:  # before all others, since most commands are
+            self._news.append(self.venue.send(command.order, self.now))
+            return
         match command:
-            case SendOrder(order):
-                self._news.append(self.venue.send(order, self.now))
             case CancelOrder(client_id):
                 self._news.append(self.venue.cancel(client_id, self.now))
             case ModifyOrder():
@@ -53,5 +56,7 @@ class DirectLine:
             case QueryOrder():
                 answer = self.venue.query(command.client_id, conditional=command.conditional, now=self.now)
                 self._news.append(answer)
+            case ExecutionAlert():
+                self.alerts.append((self.now, command))
             case TakeSnapshot():
                 self._news.append(self.venue.snapshot(command.fills_after, self.now))

@@ -100,19 +100,21 @@ class TradeLog:
         return tuple(self.trades)
 
     def _told(self, trade: _Open, exited_at: Instant | None, gross: Decimal) -> Trade:
+        exit_price = None if exited_at is None else on_money_grid(trade.exit_notional / trade.closed)
+        exit_cause = None if exited_at is None else trade.cause
         return Trade(
-            trade_id=f"{self._symbol}-t{len(self.trades) + 1}",
-            symbol=self._symbol,
-            side=trade.side,
-            quantity=trade.top,
-            entered_at=trade.entered_at,
-            entry_price=on_money_grid(trade.entry_notional / trade.bought),
-            exited_at=exited_at,
-            exit_price=None if exited_at is None else on_money_grid(trade.exit_notional / trade.closed),
-            exit_cause=None if exited_at is None else trade.cause,
-            gross_pnl=gross,
-            fees=trade.fees,
-            slippage=trade.slippage,
-            funding=trade.funding,
-            reason=trade.reason,
+            f"{self._symbol}-t{len(self.trades) + 1}",
+            self._symbol,
+            trade.side,
+            trade.top,
+            trade.entered_at,
+            on_money_grid(trade.entry_notional / trade.bought),
+            exited_at,
+            exit_price,
+            exit_cause,
+            gross,
+            trade.fees,
+            trade.slippage,
+            trade.funding,
+            trade.reason,
         )

@@ -77,19 +77,20 @@ class VenueLedger:
     def post(self, working: Working, quantity: Decimal, price: FillPrice, fee: Decimal, cause: Cause) -> Fill:
         order = working.order
         working.trades += 1
+        realized_pnl = self.book.fill(order.side, quantity, price.paid, fee)
         fill = Fill(
-            fill_id=f"{order.client_id}/{working.trades}",
-            order_id=order.client_id,
-            symbol=order.symbol,
-            side=order.side,
-            quantity=quantity,
-            price=price.paid,
-            reference_price=price.reference,
-            fee=fee,
-            liquidity=price.liquidity,
-            cause=cause,
-            realized_pnl=self.book.fill(order.side, quantity, price.paid, fee),
-            occurred_at=self.now,
+            f"{order.client_id}/{working.trades}",
+            order.client_id,
+            order.symbol,
+            order.side,
+            quantity,
+            price.paid,
+            price.reference,
+            fee,
+            price.liquidity,
+            cause,
+            realized_pnl,
+            self.now,
         )
         self.fills.append(fill)
         self.trades.add_fill(fill, self._reason_of(order))

@@ -87,7 +87,7 @@ def split(
 ) -> SplitResult:
     """The slices of ``quantity``, which is on the lot grid and above 0. Raises StrategyError when it is not."""
     lot = facts.instrument.lot
-    if quantity % lot != 0:
+    if quantity % lot:
         raise StrategyError(f"order {decision.order.order_id}: {quantity} is not a whole number of lots of {lot}")
     algorithm = decision.algorithm
     if decision.horizon_ms == 0 and algorithm is None:
