@@ -79,6 +79,7 @@ class Plant:
         self.rows = MemoryJournal()
         self.machine: Machine | None = build()
         self.process = 1
+        self.started_at = 0
         self.crashed: list[str] = []
         self._due: int | None = None
         self._armed_down = 0
@@ -173,6 +174,7 @@ class Plant:
         if self.machine is not None:
             return
         self.machine = replayed(self._build(), self.rows.rows())
+        self.started_at = self._schedule.now
         self.started()
         self.hear(Restarted())
 

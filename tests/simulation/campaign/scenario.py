@@ -37,6 +37,8 @@ INSTRUMENTS = {
 FIRST_PRICE = {"AAAUSDT": Decimal("2000.0"), "BBBUSDT": Decimal("500.0")}
 POSITION_MAX = Decimal("4")
 LIVENESS_MS = 120_000
+QUIET_MS = 60_000
+LOOK_MS = 5_000
 EVENTS_MAX = 400_000
 
 
@@ -79,6 +81,7 @@ class Scenario:
         self.plant.started = self._started
         self.plant.spun = self._spun
         self._events = 0
+        self._watch = Liveness(self.oracle)
         self._started()
 
     # -- wiring ---------------------------------------------------------------------------
@@ -113,6 +116,19 @@ class Scenario:
         for number, work in enumerate(plan.work):
             schedule.at(work.at, "work", lambda n=number, w=work: self._work(n, w))
         self._account()
+        schedule.at(plan.start + LOOK_MS, "look", self._look)
+
+    def _look(self) -> None:
+        """While the faults are on: only what cannot be their doing any more."""
+        machine, now = self.plant.machine, self.schedule.now
+        if now >= self.plan.end:
+            return
+        if machine is None or now < self.transport.disturbed_until + QUIET_MS or now < self.plant.started_at + QUIET_MS:
+            self._watch.look_away()
+        else:
+            self.oracle.counts["quiet looks"] += 1
+            self._watch.look(machine, now)
+        self.schedule.after(LOOK_MS, "look", self._look)
 
     def _next_quote(self, quotes: Iterator[Quote]) -> None:
         quote = next(quotes, None)
@@ -160,7 +176,7 @@ class Scenario:
         except ReplayDiffers as found:
             outcome.violation, outcome.at, outcome.text = "INV-24", self.schedule.now, str(found)
         except Exception:
-            outcome.violation, outcome.at = "RAISED", self.schedule.now
+            outcome.violation, outcome.at = "INV-25", self.schedule.now
             outcome.text = traceback.format_exc(limit=-6)
         if outcome.violation:
             outcome.last = tuple(f"{at - self.plan.start} {way} {encode(what)}" for at, way, what in self.last)
@@ -174,12 +190,13 @@ class Scenario:
         end = self.plan.end
         if self.plan.killed:
             self._deliver(OperatorSaid(OperatorVerb.KILL, "operator", "the last two minutes"), None)
-        watch = Liveness(self.oracle, killed=self.plan.killed)
-        for at in range(end + 15_000, end + LIVENESS_MS + 1, 5_000):
+        watch = self._watch = Liveness(self.oracle)
+        watch.killed = self.plan.killed
+        for at in range(end + 15_000, end + LIVENESS_MS + 1, LOOK_MS):
             self.schedule.run(at, self._count)
             machine = self.plant.machine
             assert machine is not None
-            watch.look(machine, at - end, self.schedule.now)
+            watch.look(machine, self.schedule.now)
         assert self.plant.machine is not None
         every_execution_is_over(self.oracle, self.plant.machine)
 
@@ -189,6 +206,7 @@ class Scenario:
             self.oracle.fail("INV-20", f"row {check.bad.number}: {check.bad}")
         machine = self.plant.machine
         assert machine is not None
+        self.oracle.everything_was_heard()
         for symbol in SYMBOLS:
             mine = sum((f.realized_pnl - f.fee for f in self.oracle.known.values() if f.symbol == symbol), start=ZERO)
             if mine != self.venue.earned(symbol):

@@ -1,5 +1,6 @@
 """The simulated venue of the product behind the transport: one account per symbol, driven by the plan's quotes."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from qts.domain.instrument import Instrument
@@ -32,6 +33,7 @@ class SimulatedVenues:
         )
         impact = dice.choice((None, Decimal(1), Decimal(5)))
         self._dice = dice
+        self._instruments = instruments
         self._venues = {
             symbol: Venue(instrument, Frictions(), CAPITAL, rules=rules, brackets=None, stream=tell)
             for symbol, instrument in instruments.items()
@@ -103,6 +105,16 @@ class SimulatedVenues:
             case "algo_reject":
                 return self._end([each for each in self._open(symbol) if each.is_conditional], "rejected", now)
         raise AssertionError(family)
+
+    def change_filters(self, symbol: str, *, by_tick: bool) -> None:
+        venue = self._venues[symbol]
+        known = self._instruments[symbol]
+        coarser, larger = replace(known, tick=known.tick * 5), replace(known, notional_min=known.notional_min * 100)
+        venue.instrument = coarser if by_tick else larger
+
+    def restore_filters(self, symbol: str) -> None:
+        for name in (symbol,) if symbol else tuple(self._venues):
+            self._venues[name].instrument = self._instruments[name]
 
     def _open(self, symbol: str) -> list[Working]:
         return list(self._venues[symbol].orders.open.values())

@@ -26,7 +26,10 @@ REQUEST_FAMILIES = {
     "refused": ("send", "cancel"),
     "rejected": ("send",),
     "late": ("send", "cancel"),
-    "slow_reply": ("send", "cancel", "query", "snapshot"),
+    "slow_reply": ("send", "cancel", "modify", "query", "snapshot"),
+    "dup_reply": ("send", "cancel", "query", "snapshot"),
+    "garbage": ("send", "cancel"),
+    "zombie": ("send",),
     "failed_read": ("query", "snapshot"),
 }
 STREAM_FAMILIES = ("dup", "hold", "swap", "lose")
@@ -44,6 +47,8 @@ WORLD_FAMILIES = (
     "foreign_order",
     "funding",
     "market_closed",
+    "filters",
+    "overflow",
 )
 FAMILIES = (*REQUEST_FAMILIES, *STREAM_FAMILIES, *WORLD_FAMILIES)
 
@@ -136,6 +141,8 @@ def draw(seed: int, *, crash_point: str | None = None) -> Plan:
     crashes = draw_crashes(stream(seed, "crashes"), start, end)
     work = draw_work(stream(seed, "work"), start, end)
     faults = draw_faults(swarm, families, start, end)
+    if crash_point is None and swarm.random() < 0.2:
+        work, faults, crashes = stopped_and_restarted(stream(seed, "stopped"), work, faults, crashes, start, end)
     if crash_point is not None:
         rng = stream(seed, f"crash/{crash_point}")
         crashes = draw_certain_crash(rng, crash_point, start)
@@ -184,6 +191,30 @@ def leading_to(rng: random.Random, point: str, start: int) -> tuple[Work, ...]:
     return ()
 
 
+def stopped_and_restarted(  # noqa: PLR0917 - a plan's parts
+    rng: random.Random,
+    work: tuple[Work, ...],
+    faults: tuple[Fault, ...],
+    crashes: tuple[Crash, ...],
+    start: int,
+    end: int,
+) -> tuple[tuple[Work, ...], tuple[Fault, ...], tuple[Crash, ...]]:
+    """Something stops the account, the process dies soon after, and for a long while no operator is there."""
+    at = rng.randrange(start + 600_000, end - 2_000_000)
+    back = at + rng.randrange(900_000, 1_800_000)
+    kept = [each for each in work if not (at < each.at < back and each.kind in ("resume", "acknowledge"))]
+    if rng.random() < 0.5:
+        kept.append(Work(at, "kill", ""))
+    else:
+        faults = tuple(sorted((*faults, Fault("overflow", at)), key=lambda each: each.at))
+    crash = Crash(at + rng.randrange(500, 120_000), "", 1, rng.choice((200, 2_000, 15_000)))
+    return (
+        tuple(sorted(kept, key=lambda each: each.at)),
+        faults,
+        tuple(sorted((*crashes, crash), key=lambda each: each.at)),
+    )
+
+
 def down(rng: random.Random) -> int:
     return rng.choice((200, 2_000, 15_000, 90_000, 600_000))
 
@@ -203,6 +234,9 @@ def draw_faults(rng: random.Random, families: list[str], start: int, end: int) -
 _LENGTHS = {
     "late": (200, 500, 1_500, 4_000),
     "slow_reply": (300, 1_000, 2_500),
+    "dup_reply": (1, 400, 3_000, 30_000),
+    "zombie": (8_000, 15_000, 40_000),
+    "filters": (20_000, 120_000, 600_000),
     "hold": (100, 1_000, 8_000, 60_000, 600_000),
     "forget": (1_000, 5_000, 30_000, 300_000),
     "lag_rest": (2_000, 10_000, 30_000),

@@ -45,6 +45,13 @@ class ToyAccount:
         self.positions = Positions()
 
 
+class NoPipeline:
+    """The toy's decisions are over when they are sent."""
+
+    def active(self) -> tuple[()]:
+        return ()
+
+
 class ToyMachine:
     """fault: '' for none, or what it does wrong."""
 
@@ -53,6 +60,7 @@ class ToyMachine:
         self.journal = Journal()
         self.due: int | None = 0
         self._symbols = symbols
+        self._pipeline = NoPipeline()
         self._fault = fault
         self._stops: dict[str, Decimal] = {}
         self._placed: dict[str, int] = {}

@@ -126,6 +126,12 @@ class ToyVenue:
         self._fill("", symbol, side, Decimal("0.01"), self._quotes[symbol].mark, now)
         return True
 
+    def change_filters(self, symbol: str, *, by_tick: bool) -> None:
+        """It has none."""
+
+    def restore_filters(self, symbol: str) -> None:
+        """It has none."""
+
     def _touched(self, order: SplitOrder) -> bool:
         quote = self._quotes.get(order.symbol)
         if quote is None or order.price is None:

@@ -20,10 +20,12 @@ from qts.execution.events import (
     OrderAck,
     OrderEnded,
     QueryAnswer,
+    QueueOverflow,
     SendOutcome,
     Snapshot,
     VenueStatus,
 )
+from tests.simulation.campaign.answers import Answer, garbage, named, not_sent, refused, silence
 from tests.simulation.campaign.swarm import REQUEST_FAMILIES, STREAM_FAMILIES, Fault, Plan
 from tests.simulation.campaign.virtual_time import Schedule, stream
 
@@ -38,7 +40,6 @@ VERB = {
     TakeSnapshot: "snapshot",
 }
 
-Answer = OrderAck | CancelAck | ModifyAck | QueryAnswer | Snapshot
 Deliver = Callable[[Event, int | None], None]
 
 
@@ -59,6 +60,14 @@ class VenuePort(Protocol):
         """Something nobody asked for; whether there was anything to do it to."""
         ...
 
+    def change_filters(self, symbol: str, *, by_tick: bool) -> None:
+        """The venue takes other prices or sizes than those it told of. by_tick: a coarser tick."""
+        ...
+
+    def restore_filters(self, symbol: str) -> None:
+        """As they were; '' for all symbols."""
+        ...
+
 
 class Witness(Protocol):
     """Who is told of everything that really happened."""
@@ -66,6 +75,8 @@ class Witness(Protocol):
     def left(self, command: Command, now: int) -> None: ...
 
     def lost(self, command: Command) -> None: ...
+
+    def zombie(self, command: Command) -> None: ...
 
     def arrived(self, command: Command, answer: Answer, now: int) -> None: ...
 
@@ -82,6 +93,7 @@ class Transport:
         self.wire: list[tuple[int, str, str, int]] = []
         self.struck: Counter[str] = Counter()
         self.connected = True
+        self.disturbed_until = 0
         self._muted_until = 0
         self._throttled_until = 0
         self._throttle_spares_exits = True
@@ -105,10 +117,10 @@ class Transport:
             return
         now = self._schedule.now
         if not self.connected:
-            self._later(1, _not_sent(command), process)
+            self._later(1, not_sent(command), process)
             self._witness.lost(command)
             return
-        client_id, attempt = _named(command)
+        client_id, attempt = named(command)
         self.wire.append((now, verb, client_id, attempt))
         self._witness.left(command, now)
         up, back = self._dice.randrange(5, 60), self._dice.randrange(5, 60)
@@ -120,26 +132,36 @@ class Transport:
         if fault is None:
             self._act(command, process, up, back)
             return
-        self.struck[fault.family] += 1
+        self._count(fault)
         self._spoil(fault, command, process, up, back)
 
-    def _spoil(self, fault: Fault, command: Command, process: int, up: int, back: int) -> None:
+    def _count(self, fault: Fault) -> None:
+        self.struck[fault.family] += 1
+        self.disturb(fault.ms + TIMEOUT_MS)
+
+    def disturb(self, ms: int) -> None:
+        """Until then what is wrong may be the faults' doing."""
+        self.disturbed_until = max(self.disturbed_until, self._schedule.now + ms)
+
+    def _spoil(  # noqa: C901, PLR0912 - one family, one way
+        self, fault: Fault, command: Command, process: int, up: int, back: int
+    ) -> None:
         match fault.family:
             case "drop_req":
                 self._witness.lost(command)
-                self._later(TIMEOUT_MS, _silence(command), process)
+                self._later(TIMEOUT_MS, silence(command), process)
             case "drop_reply":
-                self._act(command, process, up, TIMEOUT_MS, answer=_silence(command))
+                self._act(command, process, up, TIMEOUT_MS, answer=silence(command))
             case "unknown_acting":
                 self._act(
-                    command, process, up, back, answer=_silence(command, TIMED_OUT if fault.sign > 0 else DISCONNECTED)
+                    command, process, up, back, answer=silence(command, TIMED_OUT if fault.sign > 0 else DISCONNECTED)
                 )
             case "unknown_idle":
                 self._witness.lost(command)
-                self._later(up + back, _silence(command, TIMED_OUT if fault.sign > 0 else DISCONNECTED), process)
+                self._later(up + back, silence(command, TIMED_OUT if fault.sign > 0 else DISCONNECTED), process)
             case "refused":
                 self._witness.lost(command)
-                self._later(up + back, _refused(command, OVERLOADED, self._schedule.now + 400), process)
+                self._later(up + back, refused(command, OVERLOADED, self._schedule.now + 400), process)
             case "rejected":
                 self._witness.lost(command)
                 assert isinstance(command, SendOrder)
@@ -148,20 +170,37 @@ class Transport:
                 self._later(up + back, ack, process)
             case "late":
                 slow = fault.ms
-                answer = _silence(command) if slow + back > TIMEOUT_MS else None
+                answer = silence(command) if slow + back > TIMEOUT_MS else None
                 self._act(command, process, slow, TIMEOUT_MS if answer else back, answer=answer)
             case "slow_reply":
                 self._act(command, process, up, fault.ms)
+            case "dup_reply":
+                self._act(command, process, up, back, again=fault.ms)
+            case "garbage":
+                if fault.sign > 0:
+                    self._act(command, process, up, back, answer=garbage(command))
+                else:
+                    self._witness.lost(command)
+                    self._later(up + back, garbage(command), process)
+            case "zombie":
+                self._witness.zombie(command)
+                self._act(command, process, fault.ms, TIMEOUT_MS - fault.ms, answer=silence(command))
             case "failed_read":
                 self._witness.lost(command)
-                self._later(up + back, _silence(command), process)
+                self._later(up + back, silence(command), process)
 
-    def _act(self, command: Command, process: int, up: int, back: int, *, answer: Answer | None = None) -> None:
+    def _act(
+        self, command: Command, process: int, up: int, back: int, *, answer: Answer | None = None, again: int = 0
+    ) -> None:
+        """again: how much later the venue's answer is delivered a second time."""
+
         def arrive() -> None:
             real = self._ask(command, self._schedule.now)
             self._witness.arrived(command, real, self._schedule.now)
             if answer is None:
                 self._later(back, real, process)
+                if again:
+                    self._later(back + again, real, process)
 
         self._schedule.after(up, "venue", arrive)
         if answer is not None:
@@ -173,6 +212,7 @@ class Transport:
             case SendOrder(order):
                 if self._hide_next:
                     self._hidden[order.client_id] = now + self._hide_next
+                    self.disturb(self._hide_next)
                     self._hide_next = 0
                     self.struck["forget"] += 1
                 return venue.send(command, now)
@@ -197,9 +237,9 @@ class Transport:
             if not spared and isinstance(command, (SendOrder, CancelOrder, ModifyOrder)):
                 self.struck["throttled"] += 1
                 code = OVERLOADED if self._throttle_spares_exits else RATE_LIMITED
-                return _refused(command, code, None if self._throttle_spares_exits else self._throttled_until)
+                return refused(command, code, None if self._throttle_spares_exits else self._throttled_until)
         if isinstance(command, SendOrder) and self._closed.get(command.order.symbol, 0) > now:
-            return _refused(command, -4108, None)
+            return refused(command, -4108, None)
         return None
 
     def _strike(self, verb: str, command: Command, now: int) -> Fault | None:
@@ -228,7 +268,7 @@ class Transport:
         fault = armed.pop(0) if armed and armed[0].at <= now else None
         family = "" if fault is None else fault.family
         if fault is not None:
-            self.struck[family] += 1
+            self._count(fault)
         if family == "lose":
             return
         if family == "swap" and self._swapped is None:
@@ -252,7 +292,7 @@ class Transport:
 
     # -- what happens to the world --------------------------------------------------------
 
-    def _world(self, fault: Fault) -> None:
+    def _world(self, fault: Fault) -> None:  # noqa: C901 - one family, one way
         if not self.faults_on:
             return
         now = self._schedule.now
@@ -274,10 +314,15 @@ class Transport:
                 self._closed[fault.symbol] = now + fault.ms
                 self._deliver(VenueStatus(connected=True, market_open=False, symbol=fault.symbol), None)
                 self._schedule.after(fault.ms, "market opens", lambda: self._open(fault.symbol))
+            case "filters":
+                self._venue.change_filters(fault.symbol, by_tick=fault.sign > 0)
+                self._schedule.after(fault.ms, "filters", lambda: self._venue.restore_filters(fault.symbol))
+            case "overflow":
+                self._deliver(QueueOverflow(10_001), None)
             case family:
                 if not self._venue.force(family, fault.symbol, fault.sign, now):
                     return
-        self.struck[fault.family] += 1
+        self._count(fault)
 
     def _open(self, symbol: str) -> None:
         if self._closed.pop(symbol, None) is not None:
@@ -303,53 +348,7 @@ class Transport:
         self._muted_until = self._throttled_until = self._hide_next = 0
         self._stale.clear()
         self._hidden.clear()
+        self._venue.restore_filters("")
         for symbol in tuple(self._closed):
             self._open(symbol)
         self._reconnect()
-
-
-def _named(command: Command) -> tuple[str, int]:
-    match command:
-        case SendOrder(order):
-            return order.client_id, order.attempt
-        case CancelOrder(client_id) | ModifyOrder(client_id) | QueryOrder(client_id):
-            return client_id, 0
-        case TakeSnapshot(symbol):
-            return symbol, 0
-    raise AssertionError(command)
-
-
-def _silence(command: Command, code: int = 0) -> Answer | None:
-    """What the machine is told when no usable answer came. A snapshot that failed is none at all."""
-    match command:
-        case SendOrder(order):
-            return OrderAck(order.client_id, SendOutcome.UNKNOWN, "", code, "no answer")
-        case CancelOrder(client_id):
-            return CancelAck(client_id, CancelOutcome.UNKNOWN, None, code, "no answer")
-        case ModifyOrder(client_id):
-            return ModifyAck(client_id, None, None, None, code, "no answer")
-        case QueryOrder(client_id):
-            return QueryAnswer(client_id, None, answered=False)
-    return None
-
-
-def _refused(command: Command, code: int, retry_at: int | None) -> Answer | None:
-    match command:
-        case SendOrder(order):
-            return OrderAck(order.client_id, SendOutcome.REFUSED, "", code, "busy", retry_at)
-        case CancelOrder(client_id):
-            return CancelAck(client_id, CancelOutcome.REFUSED, None, code, "busy")
-        case ModifyOrder(client_id):
-            return ModifyAck(client_id, accepted=False, code=code, reason="busy")
-    return None
-
-
-def _not_sent(command: Command) -> Answer | None:
-    match command:
-        case SendOrder(order):
-            return OrderAck(order.client_id, SendOutcome.NOT_SENT, "", 0, "no connection")
-        case CancelOrder(client_id):
-            return CancelAck(client_id, CancelOutcome.REFUSED, None, 0, "no connection")
-        case ModifyOrder(client_id):
-            return ModifyAck(client_id, accepted=False, reason="no connection")
-    return _silence(command)

@@ -12,9 +12,12 @@ from qts.execution.events import CancelAck, CancelOutcome, ModifyAck, OrderAck, 
 
 
 class TrueOrder:
-    """flying: it may still reach the venue. live: it is in one of its books. Neither: nothing more comes of it."""
+    """flying: it may still reach the venue. live: it is in one of its books. Neither: nothing more comes of it.
 
-    __slots__ = ("filled", "flying", "live", "order", "quantity")
+    is_zombie: the venue breaks its word and takes the order long after it said that it would not.
+    """
+
+    __slots__ = ("filled", "flying", "is_zombie", "live", "order", "quantity")
 
     def __init__(self, order: SplitOrder) -> None:
         self.order = order
@@ -22,6 +25,7 @@ class TrueOrder:
         self.filled = ZERO
         self.flying = True
         self.live = False
+        self.is_zombie = False
 
     @property
     def at_risk(self) -> Decimal:
