@@ -29,9 +29,10 @@ from qts.domain.safety_code import SafetyCode
 from qts.strategy.intent import Action, Intent
 
 FAILURES_IN_A_ROW: Final = 3
+_REDUCE: Final = Effect.REDUCE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class AccountState:
     """What the gate may look at. Money in quote, position in signed base units.
 
@@ -47,10 +48,16 @@ class AccountState:
     last_price: Decimal | None
     price_known_at: Instant
 
+    def opposing(self, side: Side) -> Decimal:
+        """How much of the position an order on ``side`` closes before it opens anything."""
+        position = self.position
+        return ZERO if not position or (position > ZERO) is (side.sign > 0) else position.copy_abs()
+
     def position_if_filled(self, side: Side) -> Decimal:
         """The furthest position toward ``side``: every working order on it filled, and what opposes it closed."""
-        held = self.position if self.position * side.sign > 0 else ZERO
-        return held + (self.pending_buy if side is Side.BUY else -self.pending_sell)
+        if side.sign > 0:
+            return self.pending_buy + self.position if self.position > ZERO else self.pending_buy
+        return self.position - self.pending_sell if self.position < ZERO else -self.pending_sell
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +135,9 @@ class RiskGate:
 
     def judge(self, order: Order, state: AccountState, now: Instant) -> Approved | Refused:
         """now: the instant of decision, ms UTC."""
-        if order.effect is Effect.REDUCE:
-            objections = [found for found in [_must_reduce(order, state)] if found is not None]
+        if order.effect is _REDUCE:
+            no = _must_reduce(order, state)
+            objections = [] if no is None else [no]
         else:
             objections = [found for rule in self._rules if (found := rule(order, state, now)) is not None]
         if not objections:
@@ -179,7 +187,8 @@ def _leads_out(intent: Intent, book: AccountState) -> bool:
 
 
 def _must_reduce(order: Order, state: AccountState) -> Objection | None:
-    if state.position * order.side.sign < 0 and order.quantity <= abs(state.position):
+    opposing = state.opposing(order.side)
+    if opposing and order.quantity <= opposing:
         return None
     return Objection(
         RefusalCode.NOT_REDUCING,

@@ -7,7 +7,7 @@ objection, never a pass.
 from decimal import Decimal
 
 from qts.domain.instant import Duration, Instant, format_duration
-from qts.domain.money import plain
+from qts.domain.money import ZERO, plain
 from qts.domain.order import Order
 from qts.domain.refusal import RefusalCode
 from qts.risk.gate import AccountState, Objection, Rule
@@ -27,7 +27,7 @@ def rules_of(limits: RiskLimits) -> tuple[Rule, ...]:
 
 def account_alive(order: Order, state: AccountState, now: Instant) -> Objection | None:  # noqa: ARG001
     """Equity of 0 or less opens nothing."""
-    if state.equity > 0:
+    if state.equity > ZERO:
         return None
     return Objection(RefusalCode.ACCOUNT_HALTED, f"equity is {plain(state.equity)}")
 
@@ -89,7 +89,8 @@ def leverage_cap(leverage_max: Decimal) -> Rule:
     def rule(order: Order, state: AccountState, now: Instant) -> Objection | None:  # noqa: ARG001
         price = order.price if order.price is not None else state.last_price
         if price is not None:
-            after = abs(state.position_if_filled(order.side) + order.side.sign * order.quantity) * price
+            before, size = state.position_if_filled(order.side), order.quantity
+            after = abs(before + size if order.side.sign > 0 else before - size) * price
             if after <= leverage_max * state.equity:
                 return None
         else:

@@ -24,6 +24,9 @@ _NUMBER_MAX = 10**18
 """Beyond any price, quantity or weight there is; what is larger is a mistake and does not fit exact arithmetic."""
 
 
+_AMOUNTS = ("quantity", "limit", "trigger", "stop_loss", "take_profit")
+_NUMBERS = frozenset({int, float, Decimal})
+"""What a number mostly is; whether something else is one is the slower question."""
 _BUILD = "build intents with buy(), sell(), close() and protect(): they take any number"
 
 
@@ -41,7 +44,7 @@ class Action(StrEnum):
     PROTECT = "protect"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Intent:
     """One wish on one symbol.
 
@@ -77,8 +80,10 @@ class Intent:
         return self.over_bars != 0 or self.algorithm is not None or self.urgent is not False
 
     def __post_init__(self) -> None:
-        for name in ("quantity", "limit", "trigger", "stop_loss", "take_profit"):
-            self._refuse_bad_amount(name, getattr(self, name))
+        for name in _AMOUNTS:
+            value = getattr(self, name)
+            if value is not None:
+                self._refuse_bad_amount(name, value)
         if self.weight is not None and not (_is_finite(self.weight) and 0 < self.weight <= _NUMBER_MAX):
             raise StrategyError(f"{self.action}: weight must be a number above 0, not {self.weight!r}")
         if type(self.good_for_bars) is not int:
@@ -124,8 +129,6 @@ class Intent:
             )
 
     def _refuse_bad_amount(self, name: str, value: object) -> None:
-        if value is None:
-            return
         if not isinstance(value, Decimal):
             raise StrategyError(f"{self.action}: {name} must be a Decimal, not {value!r}", next_step=_BUILD)
         if not (value.is_finite() and 0 < value <= _NUMBER_MAX):
@@ -184,19 +187,19 @@ def _trade(action: Action, symbol: str | None, wishes: _Wishes) -> Intent:
             next_step=f"it takes: {', '.join(known)}",
         )
     return Intent(
-        action=action,
-        symbol=symbol,
-        quantity=_amount("quantity", wishes.get("quantity")),
-        weight=wishes.get("weight"),
-        limit=_amount("limit", wishes.get("limit")),
-        trigger=_amount("trigger", wishes.get("trigger")),
-        stop_loss=_amount("stop_loss", wishes.get("stop_loss")),
-        take_profit=_amount("take_profit", wishes.get("take_profit")),
-        good_for_bars=wishes.get("good_for_bars", 1),
-        reason=wishes.get("reason", ""),
-        over_bars=wishes.get("over_bars", 0),
-        algorithm=wishes.get("algorithm"),
-        urgent=wishes.get("urgent", False),
+        action,
+        symbol,
+        _amount("quantity", wishes.get("quantity")),
+        wishes.get("weight"),
+        _amount("limit", wishes.get("limit")),
+        _amount("trigger", wishes.get("trigger")),
+        _amount("stop_loss", wishes.get("stop_loss")),
+        _amount("take_profit", wishes.get("take_profit")),
+        wishes.get("good_for_bars", 1),
+        wishes.get("reason", ""),
+        wishes.get("over_bars", 0),
+        wishes.get("algorithm"),
+        wishes.get("urgent", False),
     )
 
 
@@ -234,7 +237,7 @@ def protect(symbol: str | None = None, *, stop_loss: Number | None = None, take_
 def _amount(name: str, value: Number | None) -> Decimal | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+    if type(value) not in _NUMBERS and (isinstance(value, bool) or not isinstance(value, Real | Decimal)):
         raise StrategyError(f"{name} must be a number, not {value!r}")
     if not math.isfinite(value):
         raise StrategyError(f"{name} is {value}", next_step="check the feature it was computed from")
