@@ -139,8 +139,8 @@ class ExecutionController:
         self._due_is_known = False
         self._hears[kind](event, now)
         self._settle(now)
-        if kind is Quote and not account.out:
-            return ()
+        if kind is Quote and not account.out and not account.quotes_read:
+            return ()  # nothing was decided by it
         journal = self.journal
         if account.quotes_read:
             for quote in account.quotes_read:

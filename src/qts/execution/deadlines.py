@@ -8,12 +8,13 @@ from qts.execution.contracts import ExecutionState, SplitAlgorithm
 from qts.execution.executions import Execution
 from qts.execution.orders import OrderRecord
 from qts.execution.stages import fill_monitor
+from qts.execution.stages.fill_monitor import CANCEL_AGAIN_MS
 from qts.execution.state_machine import TIMEOUT_MS
 
 _MONITORING_MS = TIMEOUT_MS[ExecutionState.MONITORING]
 
 
-def due_at(x: Execution, records: Iterable[OrderRecord], *, may_send: bool) -> Instant:
+def due_at(x: Execution, records: Iterable[OrderRecord], *, may_send: bool) -> Instant | None:
     """records: every order of the execution. may_send: nothing stands against its next slice but time."""
     if x.state is not ExecutionState.MONITORING:
         due = x.since + TIMEOUT_MS[x.state]
@@ -35,13 +36,17 @@ def patience_ends_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:
     if x.next_round_at is not None:
         return x.next_round_at
     ends_at = fill_monitor.patience_ends_at(x.decision, x.last_send_at, _MONITORING_MS)
+    if x.algorithm is SplitAlgorithm.ICEBERG and x.last_fill_at is not None:
+        ends_at = max(ends_at, x.last_fill_at + _MONITORING_MS)
     for record in records:
         if record.state is OrderState.UNKNOWN:
             ends_at = max(ends_at, record.updated_at + _MONITORING_MS)
     return ends_at
 
 
-def cancel_again_at(x: Execution, records: Iterable[OrderRecord]) -> Instant:
-    """When a cancellation that nobody answered is asked again."""
-    asked = [each.cancel_asked_at for each in records if each.state.may_be_live and each.cancel_asked_at is not None]
-    return min(asked, default=x.since + _MONITORING_MS) + fill_monitor.CANCEL_AGAIN_MS
+def cancel_again_at(x: Execution, records: Iterable[OrderRecord]) -> Instant | None:
+    """When a cancellation that nobody answered is asked again; None once nothing may be live."""
+    live = [each for each in records if each.state.may_be_live]
+    if not live:
+        return None
+    return min(x.since if each.cancel_asked_at is None else each.cancel_asked_at for each in live) + CANCEL_AGAIN_MS

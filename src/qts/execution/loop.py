@@ -42,10 +42,17 @@ class ExecutionLoop:
         if not self._waiting:
             return
         for symbol, queue in tuple(self._waiting.items()):
-            while queue and self._route.is_free(queue[0]):
-                self._execute(queue.pop(0), now)
+            while (place := self._next_of(queue)) is not None:
+                self._execute(queue.pop(place), now)
             if not queue:
                 del self._waiting[symbol]
+
+    def _next_of(self, queue: list[OrderDecision]) -> int | None:
+        """The first that may go: the one in front, or what reduces, which does not stand behind what increases."""
+        if queue and self._route.is_free(queue[0]):
+            return 0
+        places = (n for n, each in enumerate(queue) if only_reduces(each.order) and self._route.is_free(each))
+        return next(places, None)
 
     def _execute(self, decision: OrderDecision, now: Instant) -> None:
         if not only_reduces(decision.order) and self.stop_reason(now) is not None:

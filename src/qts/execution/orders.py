@@ -126,6 +126,13 @@ class OrderLedger:
         siblings.append(record)
         return SendOrder(order)
 
+    def room_of(self, parent_id: str) -> Decimal | None:
+        """How much the orders of a decision may still add up to; None where nothing limits them."""
+        limit = self._quantity_max.get(parent_id)
+        if limit is None:
+            return None
+        return limit - sum((each.at_risk for each in self._of_parent.get(parent_id, ())), start=ZERO)
+
     def excess_of(self, parent_id: str) -> Decimal:
         """By how much the fills of a decision exceed its quantity; 0 or less when they do not."""
         limit = self._quantity_max.get(parent_id)

@@ -178,6 +178,8 @@ class ExecutionPipeline:
         x.filled += fill.quantity
         x.notional += fill.quantity * fill.price
         x.last_fill_at = now
+        if x.decision.loss_limit is not None:
+            self._watch_loss(x, x.decision.loss_limit)
         self.advance(x, now)
 
     def advance(self, x: Execution, now: Instant) -> None:
@@ -264,24 +266,25 @@ class ExecutionPipeline:
         self._account.touched[x.symbol] = None
         self.finished.append(x.result(now))
 
-    def _tell(self, x: Execution, alerts: tuple[ExecutionAlert, ...], now: Instant, *, counts: bool = True) -> None:
+    def _tell(self, x: Execution, alerts: tuple[ExecutionAlert, ...], now: Instant) -> None:
         for alert in alerts:
             if any(each.code is alert.code for each in x.alerts):
                 continue  # said once
             x.alerts.append(alert)
-            self._account.alert(alert, now, strategy_id=x.decision.strategy_id, counts=counts)
+            self._account.alert(alert, now, strategy_id=x.decision.strategy_id)
 
     def on_quote(self, symbol: str) -> None:
         """The market moved: an execution that has a loss limit may have passed it."""
         for x in self._active.values():
-            limit = x.decision.loss_limit
-            if limit is None or x.symbol != symbol or x.filled == 0 or x.state is _S.ESCAPING:
-                continue
-            quote = self._account.quote(symbol)
-            assert quote is not None
-            sign = x.decision.order.side.sign
-            if sign * (x.notional - x.filled * quote.mark) > limit:
-                self.escaping.append((x, EscapeReason.LOSS_LIMIT))
+            if x.decision.loss_limit is not None and x.symbol == symbol and x.filled > 0:
+                self._watch_loss(x, x.decision.loss_limit)
+
+    def _watch_loss(self, x: Execution, limit: Decimal) -> None:
+        quote = self._account.quote(x.symbol)
+        if quote is None or x.state is _S.ESCAPING:
+            return
+        if x.decision.order.side.sign * (x.notional - x.filled * quote.mark) > limit:
+            self.escaping.append((x, EscapeReason.LOSS_LIMIT))
 
     # -- time -------------------------------------------------------------------------
 
@@ -289,17 +292,21 @@ class ExecutionPipeline:
         """When the next execution wants to be told of the time."""
         if not self._active:
             return None
-        return min((self._due(x) for x in self._active.values() if x.state is not _S.ESCAPING), default=None)
+        dues = (self._due(x) for x in self._active.values() if x.state is not _S.ESCAPING)
+        return min((due for due in dues if due is not None), default=None)
 
     def on_time(self, now: Instant) -> None:
         for x in tuple(self._active.values()):
-            while not x.is_over and x.state is not _S.ESCAPING and (due := self._due(x)) <= now:
-                before = (x.state, due)
+            while not x.is_over and x.state is not _S.ESCAPING:
+                due = self._due(x)
+                if due is None or due > now:
+                    break
+                before = x.state
                 self._on_time(x, now)
-                if x.is_over or (x.state, self._due(x)) == before:
+                if x.state is before and self._due(x) == due:
                     break
 
-    def _due(self, x: Execution) -> Instant:
+    def _due(self, x: Execution) -> Instant | None:
         may_send = not x.held and (not x.has_unsent or self._sending.may_send(x))
         return due_at(x, self._account.orders.of_parent(x.id), may_send=may_send)
 
@@ -338,11 +345,11 @@ class ExecutionPipeline:
             self._monitor(x, now)
         elif fill_monitor.has_own_life(x.decision, x.filled):
             self.give_up(x, "its life ended", now)
+        elif self._account.settings.on_bars and x.decision.order.type is not OrderType.LIMIT:
+            x.next_round_at = now + self._account.settings.slippage.round_ms  # on bars there is nothing but to wait
         elif x.filled > 0:
             detail = f"{plain(x.filled)} of {plain(x.quantity)} filled in time"
-            alert = ExecutionAlert(SafetyCode.FS093, x.id, fill_monitor.STAGE, detail)
-            # On bars it is the simulation's volume cap that left the rest, no fault of the execution.
-            self._tell(x, (alert,), now, counts=not self._account.settings.on_bars)
+            self._tell(x, (ExecutionAlert(SafetyCode.FS093, x.id, fill_monitor.STAGE, detail),), now)
             x.rest_wanted = True
             self.give_up(x, detail, now)
         else:
@@ -380,8 +387,7 @@ class ExecutionPipeline:
         if action.action is Adjustment.STOP:
             self.give_up(x, "adjusting did not help", now)
             return
-        if not (settings.on_bars and last.price is None):  # at market on bars there is nothing but to wait
-            x.rounds += 1
+        x.rounds += 1
         x.next_round_at = now + settings.slippage.round_ms
         if action.action is Adjustment.WAIT:
             x.enter(_S.MONITORING, now)

@@ -35,6 +35,7 @@ class ProtectivePairs:
         self._account = account
         self._wanted: dict[str, Wanted] = {}
         self._brought: dict[str, Order] = {}
+        self._early: dict[str, Order] = {}
 
     def bring(self, order: Order) -> None:
         """The order will bring its own pair, whenever it fills: kept for good, since fills may come late."""
@@ -44,12 +45,21 @@ class ProtectivePairs:
     def entered(self, decision_id: str, position: Position) -> None:
         """An entry filled: its own pair, if it brought one, is the position's pair from its first fill on."""
         order = self._brought.get(decision_id)
-        if order is None or position.quantity * order.side.sign <= 0:
+        if order is None:
+            return
+        if position.quantity * order.side.sign <= 0:
+            self._early[position.symbol] = order  # what closes the other side may only be heard later
             return
         wanted, first_id = self._of(position), decision_id.partition(".r")[0]
         if wanted.order_id != first_id:
             wanted.order_id = first_id
             wanted.stop, wanted.target = order.stop_loss, order.take_profit
+
+    def began(self, position: Position) -> None:
+        """A new epoch, begun by something else than an entry: an entry that was heard too early has its pair."""
+        order = self._early.pop(position.symbol, None)
+        if order is not None and position.quantity * order.side.sign > 0:
+            self.entered(order.order_id, position)
 
     def moved(self, position: Position, stop: Decimal | None, target: Decimal | None) -> None:
         """A price left None stays as it is. Nothing happens to a pair nobody has a position for."""

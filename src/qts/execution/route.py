@@ -21,11 +21,13 @@ class ExecutionRoute:
     def is_free(self, decision: OrderDecision) -> bool:
         """Whether the executions before it on the symbol have their orders out, so that it keeps its place.
 
-        What increases also waits for every slice of what reduces: it would net away what those are to close.
+        What increases also waits for every slice of what reduces: it would net away
+        what those are to close. What reduces never waits for what increases.
         """
         increases = not only_reduces(decision.order)
         for each in self._pipeline.active(decision.order.symbol):
-            if each.state in _BEFORE_THE_WIRE or (increases and each.reduces and each.has_unsent):
+            is_before = each.state in _BEFORE_THE_WIRE and (increases or each.reduces)
+            if is_before or (increases and each.reduces and each.has_unsent):
                 return False
         return True
 

@@ -6,8 +6,10 @@ reduce-only orders, and refuses what goes beyond the position.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from qts.domain.instant import Instant
+from qts.domain.money import ZERO
 from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.account import ExecutionAccount
@@ -75,9 +77,22 @@ class Sending:
             if why is not None:
                 self._give_up(x, why, now)
                 return False
-        account.send(order, now)
+        fitting = self._fitting(x, order)
+        if fitting is None:
+            self._give_up(x, "more filled than its slices asked for", now)
+            return False
+        account.send(fitting, now)
         x.sent_at = now
         return True
+
+    def _fitting(self, x: Execution, order: SplitOrder) -> SplitOrder | None:
+        """The slice, or what of it the decision has room for; None when there is no room."""
+        orders = self._account.orders
+        room = orders.room_of(x.id) if orders.of_parent(x.id) else None
+        if room is None or order.quantity <= room:
+            return order
+        quantity = self._account.settings.instruments[order.symbol].quantity_down(max(room, ZERO))
+        return replace(order, quantity=quantity) if quantity > 0 else None
 
     def _is_in_the_way(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Whether earlier exits that rest leave the venue no room for this one; they are given up for it."""

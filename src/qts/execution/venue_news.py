@@ -118,6 +118,7 @@ class VenueNews:
             return
         record = account.orders.find(fill.order_id)
         position = account.positions.of(fill.symbol)
+        epoch = position.epoch
         position.apply(fill, now)
         account.touched[fill.symbol] = None
         if record is None:
@@ -134,6 +135,8 @@ class VenueNews:
             if record.order.role is Role.ENTRY:
                 self._pairs.entered(record.order.parent_id, position)
                 self._give_back_excess(record, now)
+        if position.epoch != epoch or position.quantity == 0:
+            self._pairs.began(position)
         begins = record is None or record.filled == fill.quantity
         if begins and fill.cause in _ENDS_ENTRIES:
             self._pipeline.stop_building(fill.symbol, fill.side.opposite, now)
