@@ -19,6 +19,13 @@ class Quantity(StrEnum):
     PROCESS_SECONDS = "s, whole process"
     MICROSECONDS_PER_ORDER = "us an order"
     EXTRA_BYTES_PER_BAR = "B a bar"
+    MILLISECONDS = "ms"
+    SCENARIOS_PER_SECOND = "scenarios/s"
+    SECONDS_PER_DAY = "s a day"
+
+    @property
+    def less_is_better(self) -> bool:
+        return self not in (Quantity.BARS_PER_SECOND, Quantity.SCENARIOS_PER_SECOND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +36,8 @@ class Contender:
     figure's own. prepare: run once, untimed, before the first round.
     rounds_max: for contenders too slow to be run as often as the others.
     cause: why its equity may differ, when the reason is known.
+    reading: which number of its process's report is this contender's, '' for the one the quantity names;
+        contenders of one command share its process.
     """
 
     name: str
@@ -37,6 +46,7 @@ class Contender:
     prepare: tuple[str, ...] = ()
     rounds_max: int = 100
     cause: str = ""
+    reading: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +54,14 @@ class Target:
     """What one number should be.
 
     against: the peer a ratio is taken to, more is better; '' holds the number
-    itself to aim and floor, less is better.
+    itself to aim and floor. floor: None where the aim is all there is.
     """
 
     requirement: str
     subject: str
     against: str = ""
     aim: float
-    floor: float
+    floor: float | None = None
 
     @property
     def is_ratio(self) -> bool:

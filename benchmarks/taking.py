@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,15 @@ TIMEOUT_S = 600
 _INTERPRETERS = {
     Environment.QTS: Path(sys.executable),
     Environment.NAUTILUS: PROJECT / ".venv-bench-nautilus" / "bin" / "python",
+}
+_VALUE_OF: Mapping[Quantity, Callable[[Mapping[str, float]], float]] = {
+    Quantity.BARS_PER_SECOND: lambda told: told["bars"] / told["processor_s"],
+    Quantity.PROCESS_SECONDS: lambda told: told["process_s"],
+    Quantity.MICROSECONDS_PER_ORDER: lambda told: told["us_per_order"],
+    Quantity.EXTRA_BYTES_PER_BAR: lambda told: told["extra_bytes"] / told["bars"],
+    Quantity.MILLISECONDS: lambda told: told["wall_s"] * 1000,
+    Quantity.SCENARIOS_PER_SECOND: lambda told: told["scenarios"] / told["processor_s"],
+    Quantity.SECONDS_PER_DAY: lambda told: told["processor_s"] / told["days"],
 }
 
 
@@ -49,15 +58,19 @@ def take(figure: Figure, rounds: int) -> list[Taken]:
         for contender in figure.contenders:
             absent[contender.name] = _prepare(contender, Path(folder))
         for turn in range(rounds):
+            runs: dict[tuple[tuple[str, ...], Environment], dict[str, float] | str] = {}
             for contender in figure.contenders:
                 if absent[contender.name] or turn >= contender.rounds_max:
                     continue
-                told = _run(contender.command, contender.environment, Path(folder))
+                run = (contender.command, contender.environment)
+                if run not in runs:
+                    runs[run] = _run(*run, Path(folder))
+                told = runs[run]
                 if isinstance(told, str):
                     absent[contender.name] = told
                 else:
                     reports[contender.name].append(told)
-    return [_taken(figure.quantity, name, reports[name], absent[name]) for name in reports]
+    return [_taken(figure.quantity, each, reports[each.name], absent[each.name]) for each in figure.contenders]
 
 
 def _prepare(contender: Contender, folder: Path) -> str:
@@ -92,12 +105,12 @@ def _run(command: tuple[str, ...], environment: Environment, folder: Path) -> di
     return {**told, "process_s": wall}
 
 
-def _taken(quantity: Quantity, name: str, reports: list[dict[str, float]], absent: str) -> Taken:
-    values = sorted(_value(quantity, told) for told in reports)
+def _taken(quantity: Quantity, contender: Contender, reports: list[dict[str, float]], absent: str) -> Taken:
+    values = sorted(told[contender.reading] if contender.reading else _VALUE_OF[quantity](told) for told in reports)
     first = reports[0] if reports else {}
     trades = first.get("trades")
     return Taken(
-        contender=name,
+        contender=contender.name,
         value=statistics.median(values) if values else None,
         lowest=values[0] if values else None,
         highest=values[-1] if values else None,
@@ -107,15 +120,3 @@ def _taken(quantity: Quantity, name: str, reports: list[dict[str, float]], absen
         calibration_ms=tuple(round(told["calibration_ms"], 1) for told in reports if "calibration_ms" in told),
         absent=absent,
     )
-
-
-def _value(quantity: Quantity, told: Mapping[str, float]) -> float:
-    match quantity:
-        case Quantity.BARS_PER_SECOND:
-            return told["bars"] / told["processor_s"]
-        case Quantity.PROCESS_SECONDS:
-            return told["process_s"]
-        case Quantity.MICROSECONDS_PER_ORDER:
-            return told["us_per_order"]
-        case Quantity.EXTRA_BYTES_PER_BAR:
-            return told["extra_bytes"] / told["bars"]

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks.figure import Figure, Quantity, Target
+from benchmarks.figure import Figure, Target
 from benchmarks.taking import Taken
 
 _CENT = 0.005
-_LESS_IS_BETTER = (Quantity.PROCESS_SECONDS, Quantity.MICROSECONDS_PER_ORDER, Quantity.EXTRA_BYTES_PER_BAR)
 
 
 def markdown(figure: Figure, taken: Sequence[Taken]) -> str:
@@ -50,9 +49,10 @@ def _verdicts(figure: Figure, taken: Sequence[Taken]) -> Iterator[str]:
         what = target.subject + (f" against {target.against}" if target.is_ratio else "")
         measured = measure(figure, target, values)
         shown = "not taken" if measured is None else f"{measured:.3g}{unit}"
+        floor = "" if target.floor is None else f"{target.floor:g}{unit}"
         yield (
-            f"| {target.requirement}: {what} | {shown} | {target.aim:g}{unit} | {target.floor:g}{unit} "
-            f"| {standing(target, measured)} |"
+            f"| {target.requirement}: {what} | {shown} | {target.aim:g}{unit} | {floor} "
+            f"| {standing(figure, target, measured)} |"
         )
 
 
@@ -64,15 +64,17 @@ def measure(figure: Figure, target: Target, values: Mapping[str, float | None]) 
     peer = values[target.against]
     if own is None or peer is None:
         return None
-    return peer / own if figure.quantity in _LESS_IS_BETTER else own / peer
+    return peer / own if figure.quantity.less_is_better else own / peer
 
 
-def standing(target: Target, measured: float | None) -> str:
+def standing(figure: Figure, target: Target, measured: float | None) -> str:
     if measured is None:
         return "not taken"
-    side = 1 if target.is_ratio else -1
+    side = -1 if figure.quantity.less_is_better and not target.is_ratio else 1
     if side * measured >= side * target.aim:
         return "aim reached"
+    if target.floor is None:
+        return "**aim missed**"
     return "floor reached" if side * measured >= side * target.floor else "**below the floor**"
 
 

@@ -1,9 +1,10 @@
 """QTS: what one order costs, from the answer of the strategy to the booked, certified fill.
 
 The cross of 20/50 is run as it is and with its answers dropped, in turns, in
-one process. The difference, digest of orders and fills included, divided by
-the orders, is the cost of an order: decision, sizing, gate, exchange, book,
-trade list, equity after it, and its rows under the hash.
+one process. The difference, divided by the orders, is the cost of an order:
+decision, sizing, gate, the execution machine with all its checks, its events
+and commands as hash-chained rows of the journal, venue and matching, exact
+book, trade list, equity after it, and the digest that certifies it.
 """
 
 import argparse

@@ -11,6 +11,7 @@ VECTORBT = "vectorbt (signals, no callback)"
 
 _FILLS_AT_CLOSE = "on bars it fills market orders at the close that decided"
 _FLOAT_TIES = "sums floats, so rounding decides exact ties of the averages"
+_NOTES = {QTS: "every order through every check, journaled (hash-chained rows), the exact book, the trade list"}
 
 
 def _contenders(bars: int) -> tuple[Contender, ...]:
@@ -45,6 +46,7 @@ MOVING_AVERAGE_CROSS = Figure(
     ),
     targets=(Target(requirement="PF-2", subject=QTS, against=BACKTRADER, aim=50, floor=30),),
     reference=QTS,
+    notes=_NOTES,
     expected_equity=99_003.396708,
 )
 
@@ -58,4 +60,5 @@ MOVING_AVERAGE_CROSS_LONG = Figure(
         Target(requirement="PF-2", subject=QTS, against=BACKTESTING, aim=4, floor=2.5),
     ),
     reference=QTS,
+    notes=_NOTES,
 )

@@ -20,5 +20,5 @@ ORDER_PATH = Figure(
         Target(requirement="PF-4", subject="qts", aim=30, floor=60),
         Target(requirement="PF-4", subject="qts", against="nautilus 2", aim=1, floor=0.5),
     ),
-    notes={"qts": "every check, the exact book, the trade list and the digest included"},
+    notes={"qts": "every check, journaled (hash-chained rows), the exact book, the trade list and the digest included"},
 )
