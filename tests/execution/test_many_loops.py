@@ -191,7 +191,6 @@ def test_a_policy_that_asks_for_a_stop_gets_its_own() -> None:
         assert machine.account.safety.state is SafetyState.NORMAL
 
 
-@pytest.mark.xfail(strict=True, reason="on bars FS093 halts a strategy for meeting three thin bars within an hour")
 @pytest.mark.parametrize("first", range(0, 200, 50))
 def test_on_the_simulated_venue_every_loop_ends_by_itself(first: int) -> None:
     """Whatever the strategies say; the account is large enough not to be lost, since that is a stop by itself."""

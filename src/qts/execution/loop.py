@@ -12,7 +12,7 @@ from decimal import Decimal
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import OrderType
-from qts.execution.contracts import ExecutionResult, ExecutionState, OrderDecision, SplitAlgorithm, only_reduces
+from qts.execution.contracts import ExecutionResult, OrderDecision, SplitAlgorithm, only_reduces
 from qts.execution.route import ExecutionRoute
 from qts.execution.stop_policy import LoopFacts, StopPolicy, StopReason
 
@@ -78,11 +78,7 @@ class ExecutionLoop:
 
     def finished(self, result: ExecutionResult, now: Instant) -> None:
         order = result.decision.order
-        if result.state is ExecutionState.FAILED and only_reduces(order):
-            # What was to be opened after this closed something rests on it.
-            queue = self._waiting.get(order.symbol, [])
-            queue[:] = [each for each in queue if each.order.created_at != order.created_at]
-        elif result.rest_wanted and order.type is OrderType.MARKET:
+        if result.rest_wanted and order.type is OrderType.MARKET:
             self._waiting.setdefault(order.symbol, []).insert(0, _rest_of(result, now))
 
     def forget(self, symbol: str) -> None:

@@ -80,7 +80,10 @@ class ProtectivePairs:
     def settle(self, symbol: str, now: Instant, *, release_target: bool) -> str | None:
         """Do what protection asks for; why the position must be escaped from, or None."""
         wanted = self._wanted.get(symbol)
-        if wanted is None or not self._account.connected:
+        if wanted is None:
+            return None
+        if not self._account.connected:
+            wanted.due = None  # nothing can be placed; asked again once somebody hears
             return None
         account, position = self._account, self._account.positions.of(symbol)
         if position.quantity != 0 and wanted.epoch_id != position.epoch_id:
