@@ -97,12 +97,18 @@ class Desk:
         while (due := self.machine.due) is not None and due <= end:
             at_once = 0 if due > self.now else at_once + 1
             if at_once > AT_ONCE_MAX:
-                raise AssertionError(f"the machine asks for {due} again and again, and it is {self.now}")
+                raise AssertionError(f"the machine asks for {due} again and again, and it is {self.now}: {self._who_asks()}")
             self.now = max(self.now, due)
             new += self.tell(TimeReached())
         self.now = end
         self.new = tuple(new)
         return self.new
+
+    def _who_asks(self) -> dict[str, object]:
+        """What the parts of the machine are waiting for."""
+        machine = self.machine
+        parts = {"pipeline": machine._pipeline, "escapes": machine._escapes, "doubts": machine._doubts}
+        return {name: part.due() for name, part in parts.items()} | {"pairs": machine._pairs.due()}
 
     def decide(self, *decisions: OrderDecision, available: Decimal | None = None) -> tuple[Command, ...]:
         return self.tell(Decided(decisions, available))
@@ -113,6 +119,7 @@ class Desk:
         quantity: str = "1",
         *,
         limit: str | None = None,
+        trigger: bool = False,
         reduce: bool = False,
         stop: str | None = None,
         target: str | None = None,
@@ -129,7 +136,7 @@ class Desk:
             order_id=f"d{next(self._order)}",
             symbol=symbol,
             side=side,
-            type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+            type=OrderType.MARKET if limit is None else OrderType.STOP if trigger else OrderType.LIMIT,
             quantity=Decimal(quantity),
             effect=Effect.REDUCE if reduce else Effect.INCREASE,
             price=None if limit is None else Decimal(limit),

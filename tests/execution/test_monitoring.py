@@ -127,6 +127,26 @@ def test_an_order_that_ended_with_a_trade_not_yet_heard_is_waited_for() -> None:
     assert desk.results[-1].filled == Decimal("0.3")
 
 
+def test_an_end_with_a_trade_missing_asks_for_no_time() -> None:
+    desk = Desk()
+    order = working(desk, limit="99", good_for=1_000)
+    desk.after(1_000)
+    desk.cancelled(order, "0.3")
+    desk.after(600_000)
+    assert desk.ends == []
+    assert desk.machine.due is None or desk.machine.due > desk.now
+
+
+def test_a_lost_connection_asks_for_no_time_that_has_passed() -> None:
+    desk = Desk()
+    order = working(desk, stop="90", target="110")
+    desk.fill(order)
+    desk.fill("somebody's", "0.3")
+    desk.connection(is_up=False)
+    desk.after(60_000)
+    assert desk.machine.due is None or desk.machine.due > desk.now
+
+
 def test_more_filled_than_was_asked_for_is_true_and_given_back() -> None:
     desk = Desk()
     order = working(desk)
