@@ -18,6 +18,8 @@ from typing import Any
 
 from benchmarks.contenders.qts_orders import Mute
 from benchmarks.contenders.qts_run import Cross, market, terms
+from benchmarks.figures.order_parts import BAR, BOOK, DECISION, DESK, JOURNAL, MACHINE, REST, VENUE, WHOLE
+from benchmarks.measuring import report
 from qts.domain.book import Book
 from qts.execution.controller import ExecutionController
 from qts.execution.cycle import DecisionCycle
@@ -35,21 +37,21 @@ _CALIBRATION_CALLS = 200_000
 
 Doors = Mapping[str, tuple[tuple[type, str], ...]]
 DOORS: Doors = {
-    "decision and gate": ((DecisionCycle, "plan"),),
-    "desk and what is written down": ((backtest._Run, "_decide"),),
-    "machine and its line": (
+    DECISION: ((DecisionCycle, "plan"),),
+    DESK: ((backtest._Run, "_decide"),),
+    MACHINE: (
         (DirectLine, "tell"),
         (ExecutionController, "handle"),
         (ExecutionController, "on_the_way"),
     ),
-    "journal: rows and chain": ((Journal, "add"),),
-    "venue and matching": (
+    JOURNAL: ((Journal, "add"),),
+    VENUE: (
         (BarMarket, "step"),
         (BarMarket, "quiet_until"),
         (Venue, "send"),
         (Venue, "execute"),
     ),
-    "book and trades": (
+    BOOK: (
         (Book, "fill"),
         (Book, "check"),
         (Book, "holding"),
@@ -57,7 +59,7 @@ DOORS: Doors = {
         (TradeLog, "add_fill"),
         (TradeLog, "finish"),
     ),
-    "bar it fills in, timers": ((backtest._Run, "_happen"),),
+    BAR: ((backtest._Run, "_happen"),),
 }
 
 
@@ -88,7 +90,7 @@ class Stopwatches:
 
         @wraps(method)
         def timed(*args: Any, **kwargs: Any) -> Any:
-            mine = [part, 0]
+            mine: list[Any] = [part, 0]
             waiting.append(mine)
             start = clock()
             try:
@@ -128,15 +130,13 @@ def main() -> None:
         mute.append(_taken(dataset, Mute(), DOORS))
     orders = spoken[0].orders
     costs = _stopwatch_costs(spoken, watched)
-    print(f"{orders} orders, {_TURNS} turns, medians")
-    told = 0.0
-    for part in DOORS:
-        each = (_own_ns(watched, part, costs) - _own_ns(mute, part, costs)) / orders / 1000
-        told += each
-        print(f"{each:8.1f} us  {part}")
+    parts = {part: (_own_ns(watched, part, costs) - _own_ns(mute, part, costs)) / orders / 1000 for part in DOORS}
     whole = (_median_s(spoken) - _median_s(silent)) / orders * 1e6
-    print(f"{whole - told:8.1f} us  the rest")
-    print(f"{whole:8.1f} us  an order, without any stopwatch")
+    parts |= {REST: whole - sum(parts.values()), WHOLE: whole}
+    print(f"{orders} orders, {_TURNS} turns, medians")
+    for part, each in parts.items():
+        print(f"{each:8.1f} us  {part}")
+    report(orders=orders, **parts)
 
 
 def _taken(dataset: Dataset, strategy: Strategy, doors: Doors) -> Taken:

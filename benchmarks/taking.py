@@ -63,14 +63,20 @@ def take(figure: Figure, rounds: int) -> list[Taken]:
                 if absent[contender.name] or turn >= contender.rounds_max:
                     continue
                 run = (contender.command, contender.environment)
-                if run not in runs:
+                is_shared = run in runs
+                if not is_shared:
                     runs[run] = _run(*run, Path(folder))
                 told = runs[run]
                 if isinstance(told, str):
                     absent[contender.name] = told
                 else:
-                    reports[contender.name].append(told)
+                    reports[contender.name].append(_without_calibration(told) if is_shared else told)
     return [_taken(figure.quantity, each, reports[each.name], absent[each.name]) for each in figure.contenders]
+
+
+def _without_calibration(told: Mapping[str, float]) -> dict[str, float]:
+    """The loop ran once in the process that several contenders share, and is told once."""
+    return {name: value for name, value in told.items() if name != "calibration_ms"}
 
 
 def _prepare(contender: Contender, folder: Path) -> str:

@@ -12,9 +12,10 @@ from itertools import count
 
 from benchmarks.measuring import measured, report
 from qts.domain.instant import DAY_MS
+from tests.simulation.campaign.market_script import draw_market
 from tests.simulation.campaign.scenario import Outcome
 from tests.simulation.campaign.subject import run, run_plan
-from tests.simulation.campaign.swarm import FAMILIES, Plan, draw, draw_faults, draw_market, draw_work
+from tests.simulation.campaign.swarm import FAMILIES, Plan, draw, draw_faults, draw_work
 from tests.simulation.campaign.virtual_time import stream
 
 _FIRST_SEED = 1

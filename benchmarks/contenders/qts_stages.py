@@ -94,7 +94,7 @@ class Bench:
             entered[state] = clock()
             enter(execution, state, now)
 
-        Execution.enter = noted  # type: ignore[method-assign]
+        Execution.enter = noted  # type: ignore[assignment, method-assign]
 
     # -- news in, commands out -----------------------------------------------------------
 
@@ -170,6 +170,7 @@ class Bench:
 
     def _decide(self, algorithm: SplitAlgorithm) -> None:
         self._quote()
+        self.entered.clear()
         commands, ns = self.tell(self._decided(algorithm, stop="95", target="110"))
         self._require(commands, SendOrder)
         self.ns["send"].append(ns)
