@@ -221,7 +221,8 @@ class ExecutionController:
                 escapes.begin(symbol, EscapeReason.BROKER_UNSTABLE, now)
         leaving, pipeline.escaping = pipeline.escaping, []
         for execution, reason in leaving:
-            escapes.begin(execution.symbol, reason, now, execution)
+            if not execution.is_over:
+                escapes.begin(execution.symbol, reason, now, execution)
 
     def _give_up_forbidden(self, now: Instant) -> None:
         """What may not be opened any more is not left working either."""

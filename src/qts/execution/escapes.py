@@ -71,7 +71,7 @@ class Escapes:
             self._account.escaping[symbol] = None
         joining = self._pipeline.active(symbol) if running.whole else tuple(filter(None, (execution,)))
         for each in joining:
-            if each.state is not ExecutionState.ESCAPING:
+            if each.state is not ExecutionState.ESCAPING and not each.is_over:
                 each.enter(ExecutionState.ESCAPING, now)
                 each.again.clear()
                 running.executions.append(each)

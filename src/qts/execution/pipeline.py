@@ -178,9 +178,9 @@ class ExecutionPipeline:
         x.filled += fill.quantity
         x.notional += fill.quantity * fill.price
         x.last_fill_at = now
+        self.advance(x, now)
         if x.decision.loss_limit is not None:
             self._watch_loss(x, x.decision.loss_limit)
-        self.advance(x, now)
 
     def advance(self, x: Execution, now: Instant) -> None:
         """Move the execution as far as what is known carries it."""
@@ -281,7 +281,7 @@ class ExecutionPipeline:
 
     def _watch_loss(self, x: Execution, limit: Decimal) -> None:
         quote = self._account.quote(x.symbol)
-        if quote is None or x.state is _S.ESCAPING:
+        if quote is None or x.is_over or x.state is _S.ESCAPING:
             return
         if x.decision.order.side.sign * (x.notional - x.filled * quote.mark) > limit:
             self.escaping.append((x, EscapeReason.LOSS_LIMIT))
