@@ -58,6 +58,27 @@ def test_a_loss_above_the_limit_gives_back_what_this_execution_filled_and_no_mor
     assert desk.machine.account.safety.state is SafetyState.FAIL, "a loss limit is the account's business"
 
 
+def test_a_fill_that_is_already_a_loss_does_not_wait_for_the_next_quote() -> None:
+    desk = Desk()
+    decision = desk.decision(quantity="2", limit="100", loss_limit="15")
+    desk.quote("80", "80.1", mark="80")
+    desk.decide(decision)
+    order = desk.only_sent
+    desk.accept(order)
+    desk.fill(order, "1", "100")
+    assert desk.state(decision) is S.ESCAPING
+
+
+def test_a_fill_that_completes_is_the_end_even_at_a_loss() -> None:
+    desk = Desk()
+    desk.quote("80", "80.1", mark="80")
+    desk.decide(desk.decision(limit="100", loss_limit="15"))
+    order = desk.only_sent
+    desk.accept(order)
+    desk.fill(order, "1", "100")
+    assert desk.ends == [S.COMPLETE]
+
+
 def test_a_loss_of_a_short_is_measured_the_other_way() -> None:
     desk = Desk()
     decision = desk.decision(Side.SELL, quantity="1", limit="100", loss_limit="5", algorithm=None)
