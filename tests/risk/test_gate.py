@@ -170,4 +170,5 @@ def test_each_code_has_a_meaning_and_only_passing_troubles_are_transient() -> No
         RefusalCode.LEVERAGE_ABOVE_CAP,
         RefusalCode.BRACKET_LEVERAGE_EXCEEDED,
         RefusalCode.MARGIN_INSUFFICIENT,
+        RefusalCode.NOT_EXECUTED,
     }

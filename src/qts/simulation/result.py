@@ -162,12 +162,14 @@ class RunResult:
     def digest(self) -> str:
         """SHA-256 over provenance, the journal's head, and the bytes of the equity curve.
 
-        The journal has every order, acknowledgement, fill and change of protection;
-        funding payments and refusals, which the machine does not hear of, are added.
+        The journal has every order, acknowledgement and fill. Changes of protection are
+        added with their own words, and so are funding payments and refusals, which the
+        machine does not hear of.
         """
         sha = sha256(canonical_json(self.provenance.facts()).encode())
         sha.update(self.journal_head.encode())
-        events: tuple[FundingPayment | Refusal, ...] = (*self.funding_payments, *self.refusals)
+        events: tuple[ProtectionChange | FundingPayment | Refusal, ...]
+        events = (*self.protections, *self.funding_payments, *self.refusals)
         for event in events:
             sha.update(canonical_json(_ROW_OF[type(event)](event)).encode())
         sha.update(self.equity.astype("<f8", copy=False).data)
