@@ -228,3 +228,21 @@ def test_a_strategy_that_fails_either_way_failed_and_did_not_leak(market: Datase
     assert caught.value.cause == "Broken raised ValueError: a bug"
     assert caught.value.place.startswith("test_leakage.py:")
     assert "bar 30" in caught.value.place
+
+
+class WorksByTheFuture(Strategy):
+    """Buys the same at the same time, and chooses by the next close how the order is worked."""
+
+    def on_bar(self, view: View) -> Answer:
+        if view.bar_number != 5:
+            return None
+        column = whole(view.closes(1))
+        knows = bool(np.isfinite(column[6]))
+        return buy(quantity=1, over_bars=3, algorithm="twap") if knows else buy(quantity=1)
+
+
+def test_a_future_that_only_chooses_how_an_order_is_worked_is_a_leak(market: Dataset) -> None:
+    """Proves: BX-4"""
+    leak = leak_of(market, WorksByTheFuture)
+    assert leak is not None
+    assert "to work its orders in one way" in leak.sentence()

@@ -116,6 +116,9 @@ def _difference(full: RunResult, blind: RunResult) -> Leak | None:
         if seen != hidden:
             first = min(_instant(decision) for decision in (seen, hidden) if decision is not None)
             return Leak(decided_at=first, with_future=_told(seen, first), without_future=_told(hidden, first))
+    if full.journal_head != blind.journal_head and full.orders:
+        at = full.orders[0].created_at
+        return Leak(decided_at=at, with_future="to work its orders in one way", without_future="in another")
     return None
 
 
