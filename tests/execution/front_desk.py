@@ -97,7 +97,8 @@ class Desk:
         while (due := self.machine.due) is not None and due <= end:
             at_once = 0 if due > self.now else at_once + 1
             if at_once > AT_ONCE_MAX:
-                raise AssertionError(f"the machine asks for {due} again and again, and it is {self.now}: {self._who_asks()}")
+                asks = self._who_asks()
+                raise AssertionError(f"the machine asks for {due} again and again, and it is {self.now}: {asks}")
             self.now = max(self.now, due)
             new += self.tell(TimeReached())
         self.now = end

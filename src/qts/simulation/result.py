@@ -177,8 +177,7 @@ class RunResult:
         return sha.hexdigest()
 
 
-_ROW_OF: dict[type, attrgetter[tuple[object, ...]]] = {
-    kind: attrgetter(*(field.name for field in fields(kind)))
-    for kind in (ProtectionChange, FundingPayment, Refusal)
+_ROW_OF: "dict[type, attrgetter[tuple[object, ...]]]" = {
+    kind: attrgetter(*(field.name for field in fields(kind))) for kind in (ProtectionChange, FundingPayment, Refusal)
 }
 """An event's fields in order of declaration, as one tuple."""

@@ -1,4 +1,4 @@
-"""The bugs, as patches of the real modules. Each is applied in a process that runs nothing else."""
+"""The critical bugs, as patches of the real modules. Each is applied in a process that runs nothing else."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,9 +16,10 @@ from qts.execution.controller import ExecutionController
 from qts.execution.doubts import Doubts
 from qts.execution.events import CancelOutcome, OrderAck, SendOutcome
 from qts.execution.orders import OrderLedger
-from qts.execution.pipeline import ExecutionPipeline
 from qts.execution.protection import CancelLeg, PlaceLeg
 from qts.execution.protective_pairs import ProtectivePairs
+from qts.execution.sending import Sending
+from qts.execution.venue_news import VenueNews
 from qts.risk.safety_state import AccountSafety
 from qts.simulation.memory_journal import MemoryJournal
 from tests.simulation.campaign.plant import Machine, Plant
@@ -27,7 +28,7 @@ from tests.simulation.campaign.transport import DISCONNECTED, OVERLOADED, TIMED_
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _wrapped(owner: Any, name: str, wrap: Wrap) -> None:
+def wrapped(owner: Any, name: str, wrap: Wrap) -> None:
     setattr(owner, name, wrap(getattr(owner, name)))
 
 
@@ -41,7 +42,7 @@ def _misread(fits: Callable[[OrderAck], bool], outcome: SendOutcome) -> None:
 
         return on_ack
 
-    _wrapped(ExecutionController, "_on_ack", wrap)
+    wrapped(VenueNews, "on_ack", wrap)
 
 
 def _send_again_on_timeout() -> None:
@@ -62,7 +63,7 @@ def _overloaded_is_unknown_for_ever() -> None:
     def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
         return lambda self, record, ack, now: None if ack.code == OVERLOADED else real(self, record, ack, now)
 
-    _wrapped(Doubts, "answered", wrap)
+    wrapped(Doubts, "answered", wrap)
 
 
 def _not_found_once() -> None:
@@ -87,8 +88,9 @@ def _fill_from_ack() -> None:
     def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
         def on_ack(self: Any, ack: OrderAck, now: int) -> None:
             real(self, ack, now)
-            record = self.account.orders.find(ack.client_id)
-            quote = self.account.quote(record.order.symbol) if record is not None else None
+            account = self._account
+            record = account.orders.find(ack.client_id)
+            quote = account.quote(record.order.symbol) if record is not None else None
             if quote is None or ack.outcome is not SendOutcome.ACCEPTED or record.order.type is not OrderType.MARKET:
                 return
             order = record.order
@@ -106,11 +108,11 @@ def _fill_from_ack() -> None:
                 realized_pnl=ZERO,
                 occurred_at=now,
             )
-            self._on_fill(fill, now)
+            self.on_fill(fill, now)
 
         return on_ack
 
-    _wrapped(ExecutionController, "_on_ack", wrap)
+    wrapped(VenueNews, "on_ack", wrap)
 
 
 def _no_dedupe() -> None:
@@ -121,14 +123,14 @@ def _no_dedupe() -> None:
 
         return count
 
-    _wrapped(OrderLedger, "count", wrap)
+    wrapped(OrderLedger, "count", wrap)
 
 
 def _dedupe_by_price_and_quantity() -> None:
     def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
         return lambda self, fill: real(self, replace(fill, fill_id=f"{fill.order_id}{fill.price}x{fill.quantity}"))
 
-    _wrapped(OrderLedger, "count", wrap)
+    wrapped(OrderLedger, "count", wrap)
 
 
 def _partial_after_filled() -> None:
@@ -142,21 +144,21 @@ def _cancel_is_final() -> None:
 
         return on_cancel_ack
 
-    _wrapped(ExecutionController, "_on_cancel_ack", wrap)
+    wrapped(VenueNews, "on_cancel_ack", wrap)
 
 
 def _late_fill_dropped() -> None:
     def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
         def on_fill(self: Any, fill: Fill, now: int) -> None:
-            record = self.account.orders.find(fill.order_id)
+            record = self._account.orders.find(fill.order_id)
             if record is not None and record.is_final:
-                self.account.orders.count(fill)
+                self._account.orders.count(fill)
                 return
             real(self, fill, now)
 
         return on_fill
 
-    _wrapped(ExecutionController, "_on_fill", wrap)
+    wrapped(VenueNews, "on_fill", wrap)
 
 
 # -- the record -------------------------------------------------------------------------
@@ -189,15 +191,18 @@ def _commit_without_force() -> None:
 
 
 def _halt_not_persisted() -> None:
+    """A start forgets what the codes and the operator stopped. Replays forget alike, so the record itself agrees."""
+
     def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
         def on_restarted(self: Any, event: Any, now: int) -> None:
             self.account.safety = AccountSafety()
             self.account.paused = False
+            self._loop.resume()
             real(self, event, now)
 
         return on_restarted
 
-    _wrapped(ExecutionController, "_on_restarted", wrap)
+    wrapped(ExecutionController, "_on_restarted", wrap)
 
 
 # -- quantities, sides, gates -------------------------------------------------------------
@@ -215,7 +220,7 @@ def _children_unlimited() -> None:
 
         return send
 
-    _wrapped(ExecutionAccount, "send", wrap)
+    wrapped(ExecutionAccount, "send", wrap)
 
 
 def _exit_may_increase() -> None:
@@ -227,7 +232,7 @@ def _exit_may_increase() -> None:
 
         return send
 
-    _wrapped(ExecutionAccount, "send", wrap)
+    wrapped(ExecutionAccount, "send", wrap)
 
 
 def _gate_before_the_send() -> None:
@@ -240,7 +245,7 @@ def _gate_before_the_send() -> None:
 
         return dispatch
 
-    _wrapped(ExecutionPipeline, "_dispatch", wrap)
+    wrapped(Sending, "_dispatch", wrap)
 
 
 # -- stops and targets ---------------------------------------------------------------------
@@ -267,8 +272,8 @@ def _stop_sized_by_plan() -> None:
 
         return wrap
 
-    _wrapped(ProtectivePairs, "entered", entered)
-    _wrapped(protective_pairs, "protect", protect)
+    wrapped(ProtectivePairs, "entered", entered)
+    wrapped(protective_pairs, "protect", protect)
 
 
 def _stop_on_the_wrong_side() -> None:
@@ -279,7 +284,7 @@ def _stop_on_the_wrong_side() -> None:
 
         return leg
 
-    _wrapped(protection, "_leg", wrap)
+    wrapped(protection, "_leg", wrap)
 
 
 def _old_stop_cancelled_first() -> None:
@@ -294,14 +299,14 @@ def _old_stop_cancelled_first() -> None:
 
         return protect
 
-    _wrapped(protective_pairs, "protect", wrap)
+    wrapped(protective_pairs, "protect", wrap)
 
 
 def _orphans_left() -> None:
     def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
         return lambda facts, now: () if facts.position == 0 else real(facts, now)
 
-    _wrapped(protective_pairs, "protect", wrap)
+    wrapped(protective_pairs, "protect", wrap)
 
 
 def _escape_around_the_target() -> None:
@@ -315,8 +320,8 @@ def _escape_around_the_target() -> None:
     def keep(real: Callable[..., Any]) -> Callable[..., Any]:
         return lambda facts, now: real(replace(facts, escaping=False, release_target=False), now)
 
-    _wrapped(escapes.stage, "next_step", wrap)
-    _wrapped(protective_pairs, "protect", keep)  # it would take the target away as well
+    wrapped(escapes.stage, "next_step", wrap)
+    wrapped(protective_pairs, "protect", keep)  # it would take the target away as well
 
 
 # -- what the venue lists ---------------------------------------------------------------------
@@ -330,7 +335,7 @@ def _regular_orders_only() -> None:
 
         return differences
 
-    _wrapped(doubts, "differences", wrap)
+    wrapped(doubts, "differences", wrap)
 
 
 def _old_snapshot_believed() -> None:
@@ -342,10 +347,10 @@ def _old_snapshot_believed() -> None:
 
         return differences
 
-    _wrapped(doubts, "differences", wrap)
+    wrapped(doubts, "differences", wrap)
 
 
-PATCHES: dict[str, Callable[[], None]] = {
+CRITICAL: dict[str, Callable[[], None]] = {
     "re-send on timeout": _send_again_on_timeout,
     "re-send on -1007": _send_again_on_1007,
     "-1006 treated as reject": _reject_on_1006,
