@@ -9,7 +9,6 @@ does); it takes one decision to its end. Each stage is a pure function in
 after every event that touched an execution and moves it as far as it can go.
 """
 
-from dataclasses import replace
 from decimal import Decimal
 
 from qts.domain.fill import Fill
@@ -19,9 +18,8 @@ from qts.domain.order import OrderType, Side
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount
-from qts.execution.client_ids import slice_id
+from qts.execution.adjusting import Adjusting
 from qts.execution.contracts import (
-    Adjustment,
     EscapeReason,
     EscapeResult,
     ExecutionAlert,
@@ -36,7 +34,6 @@ from qts.execution.executions import Execution
 from qts.execution.orders import OrderRecord
 from qts.execution.sending import Sending
 from qts.execution.stages import async_send, fill_monitor
-from qts.execution.stages.adaptive_adjust import AdjustFacts, adjust
 from qts.execution.stages.async_send import SendVerdict
 from qts.execution.stages.order_split import SplitFacts, split
 from qts.execution.stages.precheck import precheck
@@ -57,6 +54,7 @@ class ExecutionPipeline:
         self._account = account
         self._active: dict[str, Execution] = {}
         self._sending = Sending(account, self._active, self.give_up)
+        self._adjusting = Adjusting(account, self._tell, self.give_up, self._monitor)
         self._reducing = 0  # how many of them only reduce
         self.finished: list[ExecutionResult] = []
         self.escaping: list[tuple[Execution, EscapeReason]] = []
@@ -192,7 +190,7 @@ class ExecutionPipeline:
             case _S.MONITORING:
                 self._monitor(x, now)
             case _S.ADJUSTING:
-                self._after_adjusting(x, now)
+                self._adjusting.finish(x, now)
 
     def _after_sending(self, x: Execution, now: Instant, *, timed_out: bool = False) -> None:
         records = self._account.orders.of_parent(x.id)
@@ -354,73 +352,7 @@ class ExecutionPipeline:
             self.give_up(x, detail, now)
         else:
             x.enter(_S.ADJUSTING, now)
-            self._adjust(x, now)
-
-    # -- adjusting --------------------------------------------------------------------
-
-    def _adjust(self, x: Execution, now: Instant) -> None:
-        account, order = self._account, x.decision.order
-        settings = account.settings
-        quote = None if settings.on_bars else account.quote(order.symbol)
-        last = x.slices[-1]
-        action = adjust(
-            AdjustFacts(
-                decision_id=x.id,
-                instrument=settings.instruments[order.symbol],
-                side=order.side,
-                arrival_price=x.decision.arrival_price,
-                limit_price=last.price,
-                filled=x.filled,
-                notional=x.notional,
-                left=x.quantity - x.filled,
-                bid=None if quote is None else quote.bid,
-                ask=None if quote is None else quote.ask,
-                rounds=x.rounds,
-                urgency=x.decision.urgency,
-                on_bars=settings.on_bars,
-                available=None if only_reduces(order) else account.available,
-                leverage=settings.limits.leverage,
-            ),
-            settings.slippage,
-        )
-        self._tell(x, action.alerts, now)
-        if action.action is Adjustment.STOP:
-            self.give_up(x, "adjusting did not help", now)
-            return
-        x.rounds += 1
-        x.next_round_at = now + settings.slippage.round_ms
-        if action.action is Adjustment.WAIT:
-            x.enter(_S.MONITORING, now)
-            return
-        if action.action is Adjustment.REDUCE_QUANTITY and action.quantity is not None:
-            x.quantity = x.filled + action.quantity
-        x.replacement = (last.price if action.action is Adjustment.REDUCE_QUANTITY else action.price,)
-        for record in account.orders.of_parent(x.id):
-            account.cancel(record, now)
-        self._after_adjusting(x, now)
-
-    def _after_adjusting(self, x: Execution, now: Instant) -> None:
-        """Once the old order is certainly over, the new one takes what is left: cancel, confirmed, then new."""
-        records = self._account.orders.of_parent(x.id)
-        if x.replacement is None or not all(each.is_settled for each in records):
-            return
-        (price,), x.replacement = x.replacement, None
-        x.enter(_S.MONITORING, now)
-        left = x.quantity - x.filled
-        if left > 0:
-            sequence = len(x.slices)
-            new = replace(
-                x.slices[-1],
-                client_id=slice_id(x.id, sequence, 1),
-                sequence=sequence,
-                attempt=1,
-                type=OrderType.MARKET if price is None else OrderType.LIMIT,
-                price=price,
-                quantity=left,
-                send_at=now,
-            )
-            x.slices = (*x.slices[: x.unsent], new)
-        self._monitor(x, now)
+            self._adjusting.adjust(x, now)
 
     def escaped(self, x: Execution, result: EscapeResult, now: Instant) -> None:
         x.escape = result

@@ -12,22 +12,19 @@ the strategy, and a strategy given as signals only where it speaks. Their result
 are equal to the last bit, which generated tests hold.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
 import numpy as np
 
-from qts.domain.errors import PolicyError, QtsError, StrategyError
+from qts.domain.errors import PolicyError, StrategyError
 from qts.domain.instant import Instant, format_instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Order
-from qts.domain.refusal import RefusalCode
-from qts.domain.safety_code import Severity
 from qts.domain.waiver import Waiver
 from qts.execution.account import ExecutionSettings
-from qts.execution.contracts import ExecutionState, SplitOrder
+from qts.execution.contracts import SplitOrder
 from qts.execution.controller import ExecutionController
 from qts.execution.cycle import DecisionCycle, Desk, Ways
 from qts.execution.events import Decided, ProtectionWanted, TimeReached
@@ -45,6 +42,7 @@ from qts.simulation.costs import Frictions
 from qts.simulation.direct_line import DirectLine
 from qts.simulation.inputs import require_inputs
 from qts.simulation.result import CostSplit, ProtectionChange, Provenance, Refusal, RunResult
+from qts.simulation.run_account import blamed, not_executed, stopped_by
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
 from qts.strategy.features.columns import FeatureColumns
@@ -52,7 +50,6 @@ from qts.strategy.intent import Answer
 from qts.strategy.signals import SignalStrategy
 from qts.strategy.strategy import Strategy
 
-_FIX = "fix the strategy and run it again"
 _STRATEGY_FAILS = (Exception, SystemExit)
 """What is blamed on a strategy. Ending the process is not its business; interrupting it is the user's."""
 
@@ -363,18 +360,8 @@ class _Run:
             raise self._blamed(error) from error
 
     def _blamed(self, error: BaseException) -> StrategyError:
-        """The error as the strategy's, with the bar and the line of its file."""
-        place = f"bar {self._cursor.row} closing {format_instant(self._bars.closed_at(self._cursor.row))}"
-        line = _line_of(error, type(self._strategy).__module__)
-        if line:
-            place = f"{line}, {place}"
-        if isinstance(error, QtsError):
-            return StrategyError(error.cause, place=error.place or place, next_step=error.next_step or _FIX)
-        return StrategyError(
-            f"{type(self._strategy).__name__} raised {type(error).__name__}: {error}",
-            place=place,
-            next_step=_FIX,
-        )
+        closed_at = self._bars.closed_at(self._cursor.row)
+        return blamed(error, self._strategy, f"bar {self._cursor.row} closing {format_instant(closed_at)}")
 
     def _told(self) -> RunResult:
         exchange, bars, terms = self._line.venue, self._bars, self._terms
@@ -385,6 +372,7 @@ class _Run:
             slippage = sum((trade.slippage for trade in trades), start=ZERO)
             book = exchange.book
             equity = book.wallet + unrealized
+        refusals = [*exchange.refusals, *not_executed(self._line.controller)]
         return RunResult(
             provenance=self._provenance,
             opened_at=bars.opened_at,
@@ -394,7 +382,9 @@ class _Run:
             fills=tuple(exchange.fills),
             funding_payments=tuple(exchange.payments),
             trades=trades,
-            refusals=tuple(sorted([*exchange.refusals, *self._not_executed()], key=lambda each: each.occurred_at)),
+            refusals=tuple(
+                sorted([*exchange.refusals, *not_executed(self._line.controller)], key=lambda each: each.occurred_at)
+            ),
             wallet=book.wallet,
             unrealized_pnl=unrealized,
             costs=CostSplit(
@@ -404,35 +394,8 @@ class _Run:
                 liquidation_fees=book.liquidation_fees - book.insurance,
             ),
             assumptions=sentences(terms.frictions, self._waivers, self._dataset.rows_filled),
-            halted="the account lost everything" if equity <= 0 else self._stopped(),
+            halted="the account lost everything" if equity <= 0 else stopped_by(self._line),
             journal_head=self._line.controller.journal.head,
             orders=tuple(self._orders),
             protections=tuple(self._protections),
         )
-
-    def _not_executed(self) -> Iterator[Refusal]:
-        """Orders the gate allowed and the machine did not let out, with its reason."""
-        code = (RefusalCode.NOT_EXECUTED.value,)
-        for each in self._line.controller.results:
-            if each.state is ExecutionState.FAILED:
-                order_id = each.decision.order.order_id
-                yield Refusal(occurred_at=each.finished_at, order_id=order_id, codes=code, detail=each.reason)
-
-    def _stopped(self) -> str | None:
-        """The code that stopped the account or the strategy for the rest of the run, and its bar."""
-        safety = self._line.controller.account.safety
-        if safety.state.may_increase and not safety.halted_strategies and not safety.quarantined:
-            return None
-        fail_safes = [each for each in self._line.alerts if each[1].code.severity is Severity.FAIL_SAFE]
-        at, alert = fail_safes[-1]
-        return f"{alert.code.value} at {format_instant(at)}: {alert.message}; nothing was opened after it"
-
-
-def _line_of(error: BaseException, module: str) -> str:
-    """'file.py:12' of the innermost frame that belongs to the strategy's module, '' when there is none."""
-    found, frame = "", error.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_globals.get("__name__") == module:
-            found = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}"
-        frame = frame.tb_next
-    return found
