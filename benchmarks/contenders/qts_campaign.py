@@ -41,7 +41,7 @@ def main() -> None:
 
 def _sound(outcome: Outcome) -> Outcome:
     if outcome.violation:
-        raise SystemExit(f"seed {outcome.seed}: {outcome.violation}: {outcome.text}")
+        raise SystemExit(f"seed {outcome.seed}: {outcome.violation}: {(outcome.text.splitlines() or [""])[-1]}")
     return outcome
 
 

@@ -382,9 +382,7 @@ class _Run:
             fills=tuple(exchange.fills),
             funding_payments=tuple(exchange.payments),
             trades=trades,
-            refusals=tuple(
-                sorted([*exchange.refusals, *not_executed(self._line.controller)], key=lambda each: each.occurred_at)
-            ),
+            refusals=tuple(sorted(refusals, key=lambda each: each.occurred_at)),
             wallet=book.wallet,
             unrealized_pnl=unrealized,
             costs=CostSplit(

@@ -318,7 +318,9 @@ def _escape_around_the_target() -> None:
         return next_step
 
     def keep(real: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda facts, now: real(replace(facts, escaping=False, release_target=False), now)
+        return lambda facts, now: real(
+            replace(facts, escaping=False, release_target=False) if facts.escaping else facts, now
+        )
 
     wrapped(escapes.stage, "next_step", wrap)
     wrapped(protective_pairs, "protect", keep)  # it would take the target away as well

@@ -1,8 +1,10 @@
 """One scenario from its plan to its verdict: the safety phase, the liveness phase, the audit."""
 
+import signal
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
@@ -40,6 +42,8 @@ LIVENESS_MS = 120_000
 QUIET_MS = 60_000
 LOOK_MS = 5_000
 EVENTS_MAX = 400_000
+CPU_SECONDS_MAX = 30.0
+"""What no scenario needs. A machine that never comes back from one event is found by this alone."""
 
 
 class MarketVenue(VenuePort, Protocol):
@@ -161,12 +165,25 @@ class Scenario:
         if self._events > EVENTS_MAX:
             raise Violated("LIV-11", self.schedule.now, f"no end of events, the last a {name}")
 
+    @contextmanager
+    def _cpu_limit(self) -> Iterator[None]:
+        def over(number: int, frame: object) -> None:
+            raise Violated("LIV-11", self.schedule.now, f"no end of one event: {traceback.format_stack(limit=4)}")
+
+        before = signal.signal(signal.SIGVTALRM, over)
+        signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS_MAX)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, before)
+
     # -- the three phases -------------------------------------------------------------------
 
     def run(self) -> Outcome:
         outcome = Outcome(self.plan.seed)
         try:
-            with exact_arithmetic():
+            with exact_arithmetic(), self._cpu_limit():
                 self._script()
                 self.schedule.run(self.plan.end, self._count)
                 self._liveness()
