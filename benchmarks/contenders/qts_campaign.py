@@ -41,7 +41,8 @@ def main() -> None:
 
 def _sound(outcome: Outcome) -> Outcome:
     if outcome.violation:
-        raise SystemExit(f"seed {outcome.seed}: {outcome.violation}: {(outcome.text.splitlines() or [""])[-1]}")
+        last = outcome.text.splitlines()[-1:]
+        raise SystemExit(f"seed {outcome.seed}: {outcome.violation}: {''.join(last)}")
     return outcome
 
 
