@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BENCH_VENV := .venv-bench
 PYTEST_WORKERS ?= 2
+SEEDS ?= 500
+DEATHS ?= 5
 UV_VERSION := 0.13.8
 
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -14,7 +16,7 @@ COVERED := domain risk simulation worlds
 COVERAGE_FLOOR := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test plain cover check lint types layers pages walls bench docs lock clean
+.PHONY: help setup demo test plain cover campaign check lint types layers pages walls bench docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +38,11 @@ cover: $(VENV)/.dev ## run the test suite and enforce the coverage floors
 	@failed=; for layer in $(COVERED); do echo "branch coverage of $$layer, floor $(COVERAGE_FLOOR) %:"; \
 		$(VENV)/bin/coverage report --include="src/qts/$$layer/*" --skip-covered --show-missing \
 		--fail-under=$(COVERAGE_FLOOR) || failed="$$failed $$layer"; done; test -z "$$failed"
+
+campaign: $(VENV)/.dev ## attack the order machine with faults: SEEDS=n scenarios, DEATHS=n at each crash point
+	@$(VENV)/bin/python -m tests.simulation.campaign.campaign --seeds $(SEEDS) --crash-points $(DEATHS) \
+		--jobs $(PYTEST_WORKERS)
+	@$(VENV)/bin/python -m tests.simulation.campaign.determinism
 
 check: lint types layers pages walls ## lint, types, layers, tidiness, documents, locks (-k: go on past a failure)
 

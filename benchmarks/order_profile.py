@@ -8,6 +8,7 @@ runs, which is what ``order-path`` publishes. All of it is processor time.
 """
 
 import argparse
+import gc
 import statistics
 import time
 from collections import Counter
@@ -18,7 +19,7 @@ from typing import Any
 
 from benchmarks.contenders.qts_orders import Mute
 from benchmarks.contenders.qts_run import Cross, market, terms
-from benchmarks.figures.order_parts import BAR, BOOK, DECISION, DESK, JOURNAL, MACHINE, REST, VENUE, WHOLE
+from benchmarks.figures.order_parts import BAR, BOOK, COLLECTOR, DECISION, DESK, JOURNAL, MACHINE, REST, VENUE, WHOLE
 from benchmarks.measuring import report
 from qts.domain.book import Book
 from qts.execution.controller import ExecutionController
@@ -72,15 +73,32 @@ class Stopwatches:
         self.inner: Counter[str] = Counter()
         self._open: list[list[Any]] = []
         self._replaced: list[tuple[type, str, Any]] = []
+        self._collecting_since = 0
 
     def stand_at(self, doors: Doors) -> None:
+        if doors:
+            gc.callbacks.append(self.heard_of_collector)
         for part, methods in doors.items():
             for owner, name in methods:
                 method = owner.__dict__[name]
                 self._replaced.append((owner, name, method))
                 setattr(owner, name, self.timed(part, method))
 
+    def heard_of_collector(self, phase: str, _: dict[str, int]) -> None:
+        """The garbage collector is a part of its own, wherever it comes in between."""
+        if phase == "start":
+            self._open.append([COLLECTOR, 0])
+            self._collecting_since = time.thread_time_ns()
+            return
+        took = time.thread_time_ns() - self._collecting_since
+        self._open.pop()
+        self.ns[COLLECTOR] += took
+        if self._open:
+            self._open[-1][1] += took
+
     def leave(self) -> None:
+        if self.heard_of_collector in gc.callbacks:
+            gc.callbacks.remove(self.heard_of_collector)
         for owner, name, method in self._replaced:
             setattr(owner, name, method)
         self._replaced.clear()
@@ -130,7 +148,10 @@ def main() -> None:
         mute.append(_taken(dataset, Mute(), DOORS))
     orders = spoken[0].orders
     costs = _stopwatch_costs(spoken, watched)
-    parts = {part: (_own_ns(watched, part, costs) - _own_ns(mute, part, costs)) / orders / 1000 for part in DOORS}
+    parts = {
+        part: (_own_ns(watched, part, costs) - _own_ns(mute, part, costs)) / orders / 1000
+        for part in (*DOORS, COLLECTOR)
+    }
     whole = (_median_s(spoken) - _median_s(silent)) / orders * 1e6
     parts |= {REST: whole - sum(parts.values()), WHOLE: whole}
     print(f"{orders} orders, {_TURNS} turns, medians")

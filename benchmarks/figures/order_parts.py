@@ -9,6 +9,7 @@ JOURNAL = "journal"
 VENUE = "venue and matching"
 BOOK = "book and trades"
 BAR = "the bar it fills in, timers"
+COLLECTOR = "garbage collector"
 REST = "the rest"
 WHOLE = "the whole order"
 
@@ -18,14 +19,15 @@ ORDER_PARTS = Figure(
     quantity=Quantity.MICROSECONDS_PER_ORDER,
     contenders=tuple(
         Contender(name=part, command=("-m", "benchmarks.order_profile"), reading=part)
-        for part in (DECISION, DESK, MACHINE, JOURNAL, VENUE, BOOK, BAR, REST, WHOLE)
+        for part in (DECISION, DESK, MACHINE, JOURNAL, VENUE, BOOK, BAR, COLLECTOR, REST, WHOLE)
     ),
     targets=(),
     notes={
         DESK: "account state, arrival price, orders and refusals of the result",
         MACHINE: "loop, route, pipeline, order ledger, positions, protection; the line that carries news and commands",
         JOURNAL: "each event and command as text, and its link in the chain",
-        REST: "digest, garbage collector, restart of the silent stretch; below zero it is noise",
+        COLLECTOR: "it walks the orders, fills and results that are kept, wherever it comes in between",
+        REST: "digest, restart of the silent stretch; below zero it is noise",
         WHOLE: "without any stopwatch, as order-path measures it",
     },
 )

@@ -20,7 +20,7 @@ def sentences(frictions: Frictions, waivers: tuple[Waiver, ...], rows_filled: in
         "a stop is triggered by a touch of the last price; it fills at its price, or at an open that gapped over it",
         "when one bar holds both stop and target, the stop came first",
         f"all orders together take at most {_percent(frictions.participation_max)} of a bar's volume; the rest waits",
-        "what the cap left of an order at market is executed again at the next bars",
+        "what the cap left of an order at market goes on working at the next opens",
         "a timer inside a bar is served at its close; a slice that is due then fills at the next open",
         "an order that does not fill may only wait or go to market; no price is improved on bars",
         "no volume profile is given: VWAP is worked as TWAP",

@@ -14,7 +14,7 @@ from decimal import Decimal
 from qts.domain.fill import Fill
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO
-from qts.domain.order import Effect, OrderType
+from qts.domain.order import Effect
 from qts.domain.order_lifecycle import TRANSITIONS, OrderState
 from qts.execution.commands import CancelOrder, Command, ModifyOrder, QueryOrder, SendOrder, TakeSnapshot
 from qts.execution.contracts import ExecutionAlert, Role, SplitOrder
@@ -30,10 +30,11 @@ from qts.execution.events import (
 )
 from qts.execution.journal import JournalRow
 from qts.execution.orders import OrderRecord
+from tests.simulation.campaign.exits import ExitsInTheWay
 from tests.simulation.campaign.forbidden import Forbidden
 from tests.simulation.campaign.judged import Heard, Looked, Violated, apart
 from tests.simulation.campaign.prices import WantedPrices
-from tests.simulation.campaign.truth import TrueOrder, Truth, root
+from tests.simulation.campaign.truth import Truth, root
 
 _S = OrderState
 _DEATH_MS = 5_000  # recvWindow of 2 s and 3 s more (reliability 2.2)
@@ -66,7 +67,7 @@ class Oracle:
         self._reducing: set[str] = set()
         self._forbidden = Forbidden(instruments)
         self._prices = WantedPrices()
-        self._in_the_way: dict[str, tuple[str, ...]] = {}
+        self._exits = ExitsInTheWay()
         self.quotes: dict[str, Quote] = {}
         self._snapshot_at: dict[str, int] = {}
         self._entries: dict[str, dict[str, Heard]] = {}
@@ -305,7 +306,7 @@ class Oracle:
                     self.fail("INV-02", f"{order.client_id} left twice")
                 self._sent.add(order.client_id)
                 self.truth.left(command)
-                self._note_in_the_way(order)
+                self._exits.left(order, self.truth, self.machine)
                 self._judge_parent(order)
                 self._judge_exposure(order)
             case CancelOrder(client_id):
@@ -365,40 +366,15 @@ class Oracle:
     def arrived(self, command: Command, answer: object, now: int) -> None:
         self._now = now
         self.truth.arrived(command, answer)
-        if isinstance(command, SendOrder) and isinstance(answer, OrderAck) and answer.code == _BLOCKED:
-            self._judge_refused_exit(command.order)
+        if not isinstance(command, SendOrder) or not isinstance(answer, OrderAck) or answer.code != _BLOCKED:
+            return
+        if names := self._exits.refused(command.order, self.truth):
+            self.fail("INV-10", f"{command.order.client_id} ({command.order.role}) is refused because of {names}")
 
     def zombie(self, command: Command) -> None:
         """The request will reach the venue after it should be dead, and be taken all the same."""
         if isinstance(command, SendOrder):
             self.truth.orders[command.order.client_id].is_zombie = True
-
-    def _resting(self, order: SplitOrder) -> list[TrueOrder]:
-        return [
-            each
-            for each in self.truth.open.get(order.symbol, {}).values()
-            if each.live and each.order.reduce_only and each.order.side is order.side
-            if each.order.type is OrderType.LIMIT and each.order is not order
-        ]
-
-    def _note_in_the_way(self, order: SplitOrder) -> None:
-        """Which resting orders of ours the machine knew to be working when it sent an exit."""
-        if self.machine is None or order.role not in (Role.EXIT, Role.ESCAPE):
-            return
-        records = [self.machine.orders.find(each.order.client_id) for each in self._resting(order)]
-        self._in_the_way[order.client_id] = tuple(
-            each.order.client_id for each in records if each is not None and each.state is _S.ACCEPTED
-        )
-
-    def _judge_refused_exit(self, order: SplitOrder) -> None:
-        """INV-10: there is enough to reduce, and what stands in the way is ours, and was known to stand there."""
-        position = self.truth.position.get(order.symbol, ZERO)
-        if position * order.side.sign >= 0 or abs(position) < order.quantity:
-            return
-        known = self._in_the_way.get(order.client_id, ())
-        names = [each.order.client_id for each in self._resting(order) if each.order.client_id in known]
-        if names:
-            self.fail("INV-10", f"{order.client_id} ({order.role}) is refused because of {names}")
 
     # -- the venue --------------------------------------------------------------------------
 

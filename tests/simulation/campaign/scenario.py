@@ -72,7 +72,17 @@ class Outcome:
 
 
 class Scenario:
-    def __init__(self, plan: Plan, build: Build, found: Found, *, ignored: frozenset[str] = frozenset()) -> None:
+    """ignored: invariants that do not count. looks_early: liveness is judged in quiet times before the last fault too."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        build: Build,
+        found: Found,
+        *,
+        ignored: frozenset[str] = frozenset(),
+        looks_early: bool = True,
+    ) -> None:
         self.plan = plan
         ties = stream(plan.seed, "ties") if plan.shuffled else None
         self.schedule = Schedule(plan.start, ties)
@@ -85,6 +95,7 @@ class Scenario:
         self.plant.started = self._started
         self.plant.spun = self._spun
         self._events = 0
+        self._looks_early = looks_early
         self._watch = Liveness(self.oracle)
         self._started()
 
@@ -120,7 +131,8 @@ class Scenario:
         for number, work in enumerate(plan.work):
             schedule.at(work.at, "work", lambda n=number, w=work: self._work(n, w))
         self._account()
-        schedule.at(plan.start + LOOK_MS, "look", self._look)
+        if self._looks_early:
+            schedule.at(plan.start + LOOK_MS, "look", self._look)
 
     def _look(self) -> None:
         """While the faults are on: only what cannot be their doing any more."""

@@ -36,7 +36,8 @@ def bearable(seed: int, crash_point: str | None = None) -> Plan:
 
 
 def toy(plan: Plan, fault: str = "") -> Outcome:
-    return Scenario(plan, lambda: ToyMachine(SYMBOLS, fault), lambda _, tell: ToyVenue(tell)).run()
+    build = lambda: ToyMachine(SYMBOLS, fault)  # noqa: E731 - a machine is built again at every start
+    return Scenario(plan, build, lambda _, tell: ToyVenue(tell), looks_early=False).run()
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -92,7 +93,7 @@ def test_a_failing_plan_is_made_smaller_and_still_fails() -> None:
     small = shrunk(plan, lambda each: toy(each, "no dedupe").violation == "INV-05", tries=120)
     assert toy(small, "no dedupe").violation == "INV-05"
     assert toy(small).violation == ""
-    assert len(small.faults) <= 2
+    assert len(small.faults) <= 3
     assert len(small.work) <= 3
     assert plan_from_json(small.to_json()) == small
 
