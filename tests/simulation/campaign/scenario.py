@@ -72,7 +72,7 @@ class Outcome:
 
 
 class Scenario:
-    """ignored: invariants that do not count. looks_early: liveness is judged in quiet times before the last fault too."""
+    """ignored: invariants that do not count. looks_early: liveness is judged in quiet times between faults too."""
 
     def __init__(
         self,
