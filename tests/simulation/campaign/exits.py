@@ -1,0 +1,42 @@
+"""INV-10: an exit is not refused because of orders of our own that rest, and that the machine knew to rest."""
+
+from qts.domain.money import ZERO
+from qts.domain.order import OrderType
+from qts.domain.order_lifecycle import OrderState
+from qts.execution.contracts import Role, SplitOrder
+from tests.simulation.campaign.judged import Looked
+from tests.simulation.campaign.truth import TrueOrder, Truth
+
+_EXITS = frozenset({Role.EXIT, Role.ESCAPE})
+
+
+class ExitsInTheWay:
+    """What stood in the way of each exit when it left, by client id."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def left(self, order: SplitOrder, truth: Truth, machine: Looked | None) -> None:
+        if machine is None or order.role not in _EXITS:
+            return
+        records = [machine.orders.find(each.order.client_id) for each in _resting(order, truth)]
+        self._known[order.client_id] = tuple(
+            each.order.client_id for each in records if each is not None and each.state is OrderState.ACCEPTED
+        )
+
+    def refused(self, order: SplitOrder, truth: Truth) -> list[str]:
+        """The orders to blame: there is enough to reduce, they rest, and they were known to."""
+        position = truth.position.get(order.symbol, ZERO)
+        if position * order.side.sign >= 0 or abs(position) < order.quantity:
+            return []
+        known = self._known.get(order.client_id, ())
+        return [each.order.client_id for each in _resting(order, truth) if each.order.client_id in known]
+
+
+def _resting(order: SplitOrder, truth: Truth) -> list[TrueOrder]:
+    return [
+        each
+        for each in truth.open.get(order.symbol, {}).values()
+        if each.live and each.order.reduce_only and each.order.side is order.side
+        if each.order.type is OrderType.LIMIT and each.order is not order
+    ]

@@ -1,0 +1,162 @@
+"""Each thing the judge forbids is put before it once, and what it allows too."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from qts.domain.money import exact_arithmetic
+from qts.domain.order import OrderType, Side
+from qts.domain.safety_code import SafetyCode
+from qts.execution.commands import Command, SendOrder
+from qts.execution.contracts import ExecutionAlert, Role, SplitOrder
+from qts.execution.events import (
+    Decided,
+    Event,
+    OperatorSaid,
+    OperatorVerb,
+    OrderAck,
+    QueueOverflow,
+    Quote,
+    Restarted,
+    SendOutcome,
+    Snapshot,
+    VenueStatus,
+)
+from tests.simulation.campaign.exits import ExitsInTheWay
+from tests.simulation.campaign.judged import Violated
+from tests.simulation.campaign.oracle import Oracle
+from tests.simulation.campaign.scenario import INSTRUMENTS, POSITION_MAX
+from tests.simulation.campaign.swarm import Work
+from tests.simulation.campaign.truth import Truth
+from tests.simulation.campaign.workload import said
+
+SYMBOL = "AAAUSDT"
+INSTRUMENT = INSTRUMENTS[SYMBOL]
+QUOTE = Quote(SYMBOL, Decimal("1999.9"), Decimal("2000.1"), Decimal("2000.0"), 0)
+ENTRY = SplitOrder("q0", "q0", SYMBOL, Side.BUY, OrderType.MARKET, Decimal("0.1"), None, False, Role.ENTRY, 0, 1, 0)  # noqa: FBT003 - of the wire
+
+
+def judge(*story: Event | ExecutionAlert) -> str:
+    """The invariant that an entry breaks after the story; '' when it may go out."""
+    oracle = Oracle(INSTRUMENTS, POSITION_MAX)
+    oracle.quotes[SYMBOL] = QUOTE
+    decided = said(Work(0, "entry", SYMBOL, lots=100, stop_bp=100), 0, 0, INSTRUMENT, QUOTE, Decimal(0))
+    assert isinstance(decided, Decided)
+    return _told(oracle, (*story, decided), SendOrder(ENTRY))
+
+
+def _told(oracle: Oracle, story: tuple[Event | ExecutionAlert, ...], last: Command) -> str:
+    with exact_arithmetic():
+        for now, each in enumerate(story, start=1):
+            if isinstance(each, ExecutionAlert):
+                oracle._judge_command(each, now)
+            else:
+                oracle.stored(each, (), (), now)
+        try:
+            oracle._judge_command(last, len(story) + 1)
+        except Violated as found:
+            return found.invariant
+    return ""
+
+
+def alert(code: SafetyCode, subject: str = "account", message: str = "") -> ExecutionAlert:
+    return ExecutionAlert(code, subject, "test", message)
+
+
+RESUME = OperatorSaid(OperatorVerb.RESUME, "operator", "again")
+ACKNOWLEDGE = OperatorSaid(OperatorVerb.ACKNOWLEDGE, "operator", "seen")
+AGREED = Snapshot(SYMBOL, Decimal(0), (), (), 100)
+FAILED = tuple(alert(SafetyCode.FS090, f"q0.r{number}") for number in (1, 2, 3))
+
+
+def test_an_entry_goes_out_when_nothing_forbids_it() -> None:
+    assert judge() == ""
+
+
+@pytest.mark.parametrize(
+    ("story", "found_as"),
+    [
+        ((alert(SafetyCode.FS040),), "INV-16"),
+        ((alert(SafetyCode.FS040), ACKNOWLEDGE), "INV-16"),
+        ((alert(SafetyCode.FS070, SYMBOL),), "INV-16"),
+        ((alert(SafetyCode.FS070, SYMBOL), RESUME), "INV-16"),
+        ((alert(SafetyCode.GR040, SYMBOL), RESUME), "INV-16"),
+        ((OperatorSaid(OperatorVerb.KILL, "operator"),), "INV-16"),
+        ((alert(SafetyCode.FS092, f"{SYMBOL}-x1", "loss-limit: 0 cancelled"),), "INV-16"),
+        ((OperatorSaid(OperatorVerb.PAUSE, "operator"),), "INV-08"),
+        ((QueueOverflow(10_001),), "INV-08"),
+        ((alert(SafetyCode.FS092, f"{SYMBOL}-x1", "safety-fail: 0 cancelled"),), "INV-08"),
+        ((OperatorSaid(OperatorVerb.ESCAPE, "operator", symbol=SYMBOL),), "INV-08"),
+        ((Restarted(),), "INV-08"),
+        ((Restarted(), replace(AGREED, as_of=0)), "INV-08"),
+        ((Restarted(), replace(AGREED, position=Decimal(1))), "INV-08"),
+        ((VenueStatus(connected=False),), "INV-08"),
+        ((VenueStatus(connected=False), VenueStatus(connected=True)), "INV-08"),
+    ],
+)
+def test_an_entry_that_is_forbidden_is_seen(story: tuple[Event, ...], found_as: str) -> None:
+    assert judge(*story) == found_as
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        (alert(SafetyCode.FS040), RESUME),
+        (alert(SafetyCode.FS070, SYMBOL), ACKNOWLEDGE),
+        (alert(SafetyCode.FS070, "BBBUSDT"),),
+        (OperatorSaid(OperatorVerb.PAUSE, "operator"), RESUME),
+        (
+            OperatorSaid(OperatorVerb.ESCAPE, "operator", symbol=SYMBOL),
+            alert(SafetyCode.FS092, f"{SYMBOL}-x1", "manual: 0 cancelled"),
+        ),
+        (Restarted(), AGREED),
+        (VenueStatus(connected=False), VenueStatus(connected=True), AGREED),
+    ],
+)
+def test_an_entry_that_is_allowed_again_is_no_finding(story: tuple[Event, ...]) -> None:
+    assert judge(*story) == ""
+
+
+def test_three_failed_executions_of_a_strategy_within_an_hour_halt_it() -> None:
+    decided = said(Work(0, "entry", SYMBOL, lots=100, stop_bp=100), 0, 0, INSTRUMENT, QUOTE, Decimal(0))
+    assert decided is not None
+    assert judge(decided, *FAILED[:2]) == ""
+    assert judge(decided, *FAILED) == "INV-16"
+    assert judge(decided, *FAILED, RESUME) == ""
+
+
+def stop(side: Side = Side.SELL, price: str = "1980.0", quantity: str = "0.1") -> SplitOrder:
+    amount, at = Decimal(quantity), Decimal(price)
+    return SplitOrder("sl1", "e1", SYMBOL, side, OrderType.STOP, amount, at, True, Role.STOP_LOSS, 0, 1, 0)  # noqa: FBT003 - as above
+
+
+@pytest.mark.parametrize(
+    ("order", "found_as"),
+    [
+        (stop(), ""),
+        (stop(side=Side.BUY), "INV-11"),
+        (stop(price="1970.0"), "INV-11"),
+        (stop(quantity="0.099"), "INV-11"),
+        (replace(stop(), type=OrderType.LIMIT), "INV-11"),
+    ],
+)
+def test_a_stop_covers_the_position_at_the_price_that_was_wanted(order: SplitOrder, found_as: str) -> None:
+    oracle = Oracle(INSTRUMENTS, POSITION_MAX)
+    oracle.quotes[SYMBOL] = QUOTE
+    oracle.position[SYMBOL] = Decimal("0.1")
+    decided = said(Work(0, "entry", SYMBOL, lots=100, stop_bp=100), 0, 0, INSTRUMENT, QUOTE, Decimal(0))
+    assert decided is not None
+    assert _told(oracle, (decided,), SendOrder(order)) == found_as
+
+
+def test_an_exit_that_is_refused_because_of_a_target_known_to_rest_is_seen() -> None:
+    truth, exits = Truth(), ExitsInTheWay()
+    target = replace(stop(price="2020.0"), client_id="tp1", type=OrderType.LIMIT, role=Role.TAKE_PROFIT)
+    leaving = replace(target, client_id="x1", type=OrderType.MARKET, price=None, role=Role.EXIT)
+    truth.position[SYMBOL] = Decimal("0.1")
+    truth.left(SendOrder(target))
+    truth.arrived(SendOrder(target), OrderAck("tp1", SendOutcome.ACCEPTED, "1"))
+    exits._known["x1"] = ("tp1",)
+    assert exits.refused(leaving, truth) == ["tp1"]
+    assert exits.refused(replace(leaving, quantity=Decimal("0.2")), truth) == []
