@@ -6,13 +6,16 @@ from enum import StrEnum
 
 from qts.domain.instant import Instant
 from qts.domain.order import Side
+from qts.domain.plain_enum import plain_members
 
 
+@plain_members
 class Liquidity(StrEnum):
     MAKER = "maker"
     TAKER = "taker"
 
 
+@plain_members
 class Cause(StrEnum):
     """Why a fill happened."""
 

@@ -7,8 +7,10 @@ from enum import StrEnum
 from qts.domain.errors import StrategyError
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
+from qts.domain.plain_enum import plain_members
 
 
+@plain_members
 class Side(StrEnum):
     """sign: 1 to buy, -1 to sell."""
 
@@ -25,12 +27,14 @@ class Side(StrEnum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
+@plain_members
 class OrderType(StrEnum):
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"  # a market order once its trigger price is touched
 
 
+@plain_members
 class Effect(StrEnum):
     """What an order may do to the position, judged before it is sent and never by BUY or SELL."""
 

@@ -14,7 +14,10 @@ correct what was concluded from its silence: NOT_PLACED yields to its word.
 from enum import StrEnum
 from typing import Final
 
+from qts.domain.plain_enum import plain_members
 
+
+@plain_members
 class OrderState(StrEnum):
     CREATED = "created"  # written down, not on its way
     SUBMITTED = "submitted"  # on its way
@@ -36,6 +39,7 @@ class OrderState(StrEnum):
         return self in _MAY_BE_LIVE
 
 
+@plain_members
 class OrderEvent(StrEnum):
     SUBMIT = "submit"
     ACCEPT = "accept"

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from qts.domain.plain_enum import plain_members
 
+
+@plain_members
 class Severity(StrEnum):
     FAIL_SAFE = "fail-safe"
     GUARDRAIL = "guardrail"
     ANOMALY = "anomaly"
 
 
+@plain_members
 class Scope(StrEnum):
     EXECUTION = "execution"
     SYMBOL = "symbol"
@@ -23,6 +27,7 @@ class Scope(StrEnum):
     ACCOUNT = "account"
 
 
+@plain_members
 class SafetyCode(StrEnum):
     FS040 = "FS040"
     FS050 = "FS050"

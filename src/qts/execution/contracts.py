@@ -13,11 +13,13 @@ from qts.domain.errors import StrategyError, UsageError
 from qts.domain.instant import Duration, Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, OrderType, Side
+from qts.domain.plain_enum import plain_members
 from qts.domain.safety_code import SafetyCode
 
 # -- what is decided ----------------------------------------------------------------
 
 
+@plain_members
 class ExecutionState(StrEnum):
     """Where one execution stands. The legal steps between them: state_machine.py."""
 
@@ -33,6 +35,7 @@ class ExecutionState(StrEnum):
     FAILED = "failed"
 
 
+@plain_members
 class SplitAlgorithm(StrEnum):
     SINGLE = "single"
     TWAP = "twap"
@@ -40,11 +43,13 @@ class SplitAlgorithm(StrEnum):
     ICEBERG = "iceberg"
 
 
+@plain_members
 class Urgency(StrEnum):
     NORMAL = "normal"
     URGENT = "urgent"
 
 
+@plain_members
 class EscapeReason(StrEnum):
     LOSS_LIMIT = "loss-limit"
     TIME_LIMIT = "time-limit"
@@ -83,6 +88,7 @@ class OrderDecision:
         return self.order.created_at if self.order.good_until is None else self.order.good_until
 
 
+@plain_members
 class Role(StrEnum):
     """What an order is for. All but ENTRY only reduce."""
 
@@ -213,6 +219,7 @@ class SplitResult:
         return sum((each.quantity for each in self.slices), start=ZERO)
 
 
+@plain_members
 class Adjustment(StrEnum):
     PRICE_IMPROVE = "price-improve"
     CONVERT_MARKET = "convert-market"

@@ -14,9 +14,11 @@ from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.domain.order import OrderType, Side
 from qts.domain.order_lifecycle import OrderState
+from qts.domain.plain_enum import plain_members
 from qts.execution.contracts import OrderDecision
 
 
+@plain_members
 class SendOutcome(StrEnum):
     """What is known of a request after its answer, or after none. The table of signals: send_outcome.py."""
 
@@ -44,6 +46,7 @@ class OrderAck:
     halts: bool = False
 
 
+@plain_members
 class CancelOutcome(StrEnum):
     CANCELED = "canceled"
     REFUSED = "refused"  # definite: not cancelled, may be asked again

@@ -20,12 +20,14 @@ from typing import Final, TypeAlias, Union, cast, get_args, get_origin, get_type
 
 from qts.domain.errors import DataError, QtsError
 from qts.domain.instant import Instant
+from qts.domain.plain_enum import plain_members
 from qts.execution.commands import Command
 from qts.execution.events import Event
 
 GENESIS: Final = sha256(b"qts journal 1").hexdigest()
 
 
+@plain_members
 class RowKind(StrEnum):
     EVENT = "event"
     COMMAND = "command"

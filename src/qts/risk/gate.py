@@ -24,6 +24,7 @@ from qts.domain.errors import PolicyError
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, Side
+from qts.domain.plain_enum import plain_members
 from qts.domain.refusal import RefusalCode
 from qts.domain.safety_code import SafetyCode
 from qts.strategy.intent import Action, Intent
@@ -88,6 +89,7 @@ IntentRule: TypeAlias = Callable[[str, Intent, AccountState, Instant], Objection
 """strategy id, what it wants, its own book, now."""
 
 
+@plain_members
 class Response(StrEnum):
     """What an answer to a request says of the venue."""
 

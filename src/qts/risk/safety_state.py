@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Final
 
 from qts.domain.instant import HOUR_MS, MINUTE_MS, Duration, Instant
+from qts.domain.plain_enum import plain_members
 from qts.domain.safety_code import REGISTRY, SafetyCode, Scope, Severity
 
 QUIET_MS: Final[Duration] = 15 * MINUTE_MS
@@ -37,6 +38,7 @@ class OperatingWord(StrEnum):
     QUARANTINE = "quarantine"
 
 
+@plain_members
 class SafetyState(StrEnum):
     NORMAL = "normal"
     WARNING = "warning"

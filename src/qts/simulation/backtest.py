@@ -140,7 +140,6 @@ class _Run:
         self._line = DirectLine(self._machine(gate), self._venue)
         self._venue_of_run = self._line.venue
         self._market = BarMarket(self._line.venue, self._columns)
-        self._closed_at = self._bars.opened_at + self._bars.interval_ms
         self._opens = memoryview(self._bars.opened_at)  # type: ignore[arg-type]  # one element costs less through it
         self._closes = memoryview(self._bars.close)  # type: ignore[arg-type]
         ways = Ways(
@@ -235,7 +234,9 @@ class _Run:
         """The first row on which market or machine may do something: a price, or a timer that its close serves."""
         quiet = self._market.quiet_until(row, end)
         due = self._line.controller.due if quiet > row else None
-        return quiet if due is None else min(quiet, max(row, int(self._closed_at.searchsorted(due))))
+        if due is None:
+            return quiet
+        return min(quiet, max(row, int(self._bars.opened_at.searchsorted(due - self._bars.interval_ms))))
 
     def _first_word(self, row: int, end: int) -> tuple[int, Answer]:
         """The first row in [row, end) on which the strategy answers, and its answer; ``end`` and None for silence."""

@@ -14,6 +14,7 @@ from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderState
+from qts.domain.plain_enum import plain_members
 from qts.execution.contracts import Role, SplitOrder
 from qts.execution.events import VenueOrder
 
@@ -21,6 +22,7 @@ _NAN = float("nan")
 _CAUSES: Final = {Role.STOP_LOSS: Cause.STOP_LOSS, Role.TAKE_PROFIT: Cause.TAKE_PROFIT}
 
 
+@plain_members
 class Phase(Enum):
     """When a market serves an order."""
 

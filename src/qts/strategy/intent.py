@@ -17,6 +17,7 @@ from typing import TypeAlias, TypedDict, Unpack
 
 from qts.domain.errors import StrategyError, did_you_mean
 from qts.domain.money import exact
+from qts.domain.plain_enum import plain_members
 
 Number: TypeAlias = float | int | Decimal
 
@@ -37,6 +38,7 @@ _BARS_MAX = 100_000
 """The longest spread of an order; more is a mistake."""
 
 
+@plain_members
 class Action(StrEnum):
     BUY = "buy"
     SELL = "sell"

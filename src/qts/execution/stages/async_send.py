@@ -13,6 +13,7 @@ from typing import Final
 
 from qts.domain.ids import digest
 from qts.domain.instant import Duration, Instant
+from qts.domain.plain_enum import plain_members
 from qts.execution.client_ids import slice_id
 from qts.execution.contracts import SplitOrder
 from qts.execution.events import OrderAck, SendOutcome
@@ -26,6 +27,7 @@ SYMBOL_INVALID: Final = frozenset({-1121})
 NOTHING_TO_REDUCE: Final = frozenset({-2022, -4118})
 
 
+@plain_members
 class SendVerdict(StrEnum):
     LIVE = "live"
     AGAIN = "again"
