@@ -77,7 +77,8 @@ nothing. The critical ones must all be found. This page is written by
 "After scenarios" counts the one that found it. "Seed" is that scenario's; "at K.." the crash point it dies at. What an
 invariant says stands in [campaigns](campaigns.md). "Journal after wire" and "commit without force" are planted in the
 driver and the journal of the harness, since those are its own. "Halt not persisted" forgets, at every start, what the
-codes and the operator stopped; replays forget alike, so that only the orders sent afterwards give it away.
+codes and the operator stopped; replays forget alike, so that only the orders sent afterwards give it away. "LIV-11"
+for the escape is an event without end: an exit waits for the target, and nothing takes the target away.
 """
 
 
