@@ -89,12 +89,12 @@ def test_two_processes_write_the_same_transcript() -> None:
 
 
 def test_a_failing_plan_is_made_smaller_and_still_fails() -> None:
-    plan = next(each for seed in range(30) if toy(each := bearable(seed), "no dedupe").violation == "INV-05")
-    small = shrunk(plan, lambda each: toy(each, "no dedupe").violation == "INV-05", tries=150)
-    assert toy(small, "no dedupe").violation == "INV-05"
+    plan = next(each for seed in range(30) if toy(each := bearable(seed), "no dedupe").violation)
+    kind = toy(plan, "no dedupe").violation
+    small = shrunk(plan, lambda each: toy(each, "no dedupe").violation == kind, tries=60)
+    assert toy(small, "no dedupe").violation == kind
     assert toy(small).violation == ""
-    assert len(small.faults) <= 3
-    assert len(small.work) <= 5
+    assert len(small.faults) + len(small.work) < (len(plan.faults) + len(plan.work)) / 2
     assert plan_from_json(small.to_json()) == small
 
 
