@@ -19,7 +19,7 @@ from qts.domain.money import ZERO, exact, plain
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.refusal import RefusalCode
 from qts.execution.contracts import OrderDecision, SplitAlgorithm, Urgency
-from qts.risk.gate import AccountState, Approved, Refused, RiskGate
+from qts.risk.gate import AccountState, Approved, Objection, Refused, RiskGate
 from qts.risk.policy import RiskLimits
 from qts.risk.sizing import SizingFacts, quantity_allowed, quantity_for_stop
 from qts.strategy.intent import Action, Answer, Intent, Targets
@@ -98,6 +98,10 @@ class DecisionCycle:
                     f"the strategy speaks of {intent.symbol!r}, the run trades {self._ways.instrument.symbol}",
                     next_step="leave the symbol out, or run the strategy on that symbol's data",
                 )
+            objections = self._gate.before_intent("", intent, desk.state, now)
+            if objections:
+                draft.object_to(objections)
+                continue
             draft.add(intent)
         return Plan(tuple(draft.orders), draft.protection, tuple(draft.not_sent), tuple(draft.decisions))
 
@@ -316,13 +320,19 @@ class _Draft:
         return f"{self._ways.instrument.symbol}-{self._now}-{self._count}"
 
     def _judge(self, order: Order, intent: Intent) -> None:
-        verdict = self._gate.judge(order, self._desk.state, self._now)
+        verdict = self._gate.before_route(order, self._desk.state, self._now)
         if isinstance(verdict, Refused):
             self.not_sent.append(NotSent(order_id=order.order_id, codes=verdict.codes, detail=verdict.detail))
             return
         self.orders.append(verdict)
         self.decisions.append(_decision(verdict, intent, self._desk_seen.last_price, self._ways.interval_ms))
         self._sent_since = order
+
+    def object_to(self, objections: tuple[Objection, ...]) -> None:
+        """The strategy may not want this at all; every reason is kept."""
+        codes = tuple(each.code for each in objections)
+        detail = "; ".join(each.sentence for each in objections)
+        self.not_sent.append(NotSent(order_id=self._next_id(), codes=codes, detail=detail))
 
     def _refuse(self, code: RefusalCode, detail: str) -> None:
         self.not_sent.append(NotSent(order_id=self._next_id(), codes=(code,), detail=detail))

@@ -174,6 +174,7 @@ class Escapes:
     def _finish(self, escape: Escape, now: Instant) -> None:
         account = self._account
         del self._active[escape.id]
+        account.touched[escape.symbol] = None
         if self.find(escape.symbol) is None:
             account.escaping.pop(escape.symbol, None)
         own = account.orders.of_parent(escape.id)

@@ -5,7 +5,7 @@ from it. ``digest`` of a row is SHA-256 over the previous digest and the row's
 text, so that no row can be changed, dropped or moved without every later digest
 telling. The machine is a pure function of its events: handling a journal's
 events again gives its commands again, which is how a journal is checked and how
-a process comes back to where it was (replay.py).
+a process comes back to where it was.
 """
 
 import json

@@ -5,7 +5,7 @@
 
 The pipeline does not decide whether to trade (the gate did) nor when (the loop
 does); it takes one decision to its end. Each stage is a pure function in
-``stages/``; here is only what follows from its answer. ``advance_all`` is asked
+``stages/``; here is only what follows from its answer. ``advance`` is asked
 after every event that touched an execution and moves it as far as it can go.
 """
 

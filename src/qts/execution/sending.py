@@ -59,24 +59,18 @@ class Sending:
     def _dispatch(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Let one slice out, unless something stands against it now."""
         account = self._account
-        if not account.connected:
-            x.held = True
+        x.held = not account.connected or self._must_wait(x, order, now)
+        if x.held:
             return False
-        if order.reduce_only:
-            targets = account.live_on(order.symbol, Role.TAKE_PROFIT)
-            if targets or self._is_in_the_way(x, order, now):
-                x.held = True
-                if any(each.cancel_asked_at is None for each in targets):
-                    account.touched[order.symbol] = None  # protection takes the target out of the way
-                return False
-            if account.positions.of(order.symbol).quantity * order.side.sign >= 0:
-                self._give_up(x, "there is nothing left to reduce", now)
-                return False
-        else:
+        if not order.reduce_only:
             why = account.why_no_increase(order.symbol, x.decision.strategy_id)
-            if why is not None:
-                self._give_up(x, why, now)
-                return False
+        elif account.positions.of(order.symbol).quantity * order.side.sign >= 0:
+            why = "there is nothing left to reduce"
+        else:
+            why = None
+        if why is not None:
+            self._give_up(x, why, now)
+            return False
         fitting = self._fitting(x, order)
         if fitting is None:
             self._give_up(x, "more filled than its slices asked for", now)
@@ -84,6 +78,18 @@ class Sending:
         account.send(fitting, now)
         x.sent_at = now
         return True
+
+    def _must_wait(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
+        """Whether something on the symbol has to be over first, which is then seen to."""
+        account, symbol = self._account, order.symbol
+        if not order.reduce_only:
+            return account.unknown_on(symbol)  # it counts as filled and as not filled until evidence decides
+        if account.live_on(symbol, Role.ESCAPE):
+            return True  # the escape has promised the position; its end says what is left
+        targets = account.live_on(symbol, Role.TAKE_PROFIT)
+        if any(each.cancel_asked_at is None for each in targets):
+            account.touched[symbol] = None  # protection takes the target out of the way
+        return bool(targets) or self._is_in_the_way(x, order, now)
 
     def _fitting(self, x: Execution, order: SplitOrder) -> SplitOrder | None:
         """The slice, or what of it the decision has room for; None when there is no room."""

@@ -10,7 +10,7 @@ its wish is sized into orders (execution/cycle.py); the strategy on its own book
 ``before_route``: when an order has been made of it, before it joins the allowed
 set that the route may work (execution/cycle.py); the account. ``after_response``:
 when the venue has answered a request, before the answer has any other effect
-(execution/controller.py); the venue. The first two give or refuse permission,
+(execution/venue_news.py); the venue. The first two give or refuse permission,
 the third sees what follows for later ones.
 """
 

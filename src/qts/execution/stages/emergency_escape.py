@@ -6,7 +6,7 @@ given back goes out inside the collar, and after two seconds at market, in
 pieces the venue takes. The protective stop stays until nothing is held. When
 the broker is not to be trusted only the cancelling is done.
 
-``next_steps`` is asked again after everything that happens, and answers with
+``next_step`` is asked again after everything that happens, and answers with
 what is missing: it may be asked twice without harm.
 """
 
