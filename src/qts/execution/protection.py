@@ -4,6 +4,7 @@
 asking twice asks for nothing twice. The venue knows no pairs; the pair is ours. What always holds:
 
 - A leg belongs to one position epoch. Legs of other epochs, and all legs once less than a lot is held, are cancelled.
+  A stop of an earlier epoch that still covers this one goes last, once its successor is ACCEPTED.
 - The live stops add up to at least what is held, or the step that gets there has been answered: a stop to place,
   one on its way, or EscapeNow. Legs are sized to what is held, never to what was planned.
 - A stop is replaced by placing the new one and cancelling the old one once the new one is ACCEPTED. At most
@@ -109,23 +110,36 @@ def protect(facts: ProtectionFacts, now: Instant) -> tuple[ProtectionStep, ...]:
     if _stands(facts, held):
         return ()
     size = facts.instrument.quantity_down(held)
-    own, steps = [], []
+    own, stand_ins, steps = [], [], []
     for leg in facts.legs:
         if leg.is_final:
             if leg.cancel_asked_at is None and leg.state in _FAILED and leg.order.parent_id == facts.epoch_id:
                 own.append(leg)
         elif size > 0 and leg.order.parent_id == facts.epoch_id and leg.order.side is _closing(facts):
             own.append(leg)
+        elif size > 0 and _stands_in(leg, facts):
+            stand_ins.append(leg)
         else:
             steps += _cancelled([leg], now)
     if size == 0:
         return tuple(steps)
+    if facts.wanted_stop is None or facts.escaping or _left(leg for leg in own if _holds(leg)) >= size:
+        steps += _cancelled(stand_ins, now)
     steps += _stop_steps(facts, size, [leg for leg in own if leg.order.role is Role.STOP_LOSS], now)
     gives_way = facts.escaping or facts.release_target or any(type(step) is EscapeNow for step in steps)
     wanted = None if gives_way else facts.wanted_target
     targets = [leg for leg in own if leg.order.role is Role.TAKE_PROFIT]
     number = facts.placed + 1 + sum(type(step) is PlaceLeg for step in steps)
     return (*steps, *_target_steps(facts, size, targets, wanted=wanted, number=number, now=now))
+
+
+def _stands_in(leg: OrderRecord, facts: ProtectionFacts) -> bool:
+    """Whether a stop of an earlier position on this side still covers: it goes once its successor is ACCEPTED."""
+    return leg.order.role is Role.STOP_LOSS and leg.order.side is _closing(facts) and leg.state is OrderState.ACCEPTED
+
+
+def _holds(leg: OrderRecord) -> bool:
+    return leg.order.role is Role.STOP_LOSS and leg.state is OrderState.ACCEPTED and leg.cancel_asked_at is None
 
 
 def _stands(facts: ProtectionFacts, held: Decimal) -> bool:
