@@ -164,17 +164,10 @@ class Desk:
         return self.tell(OrderAck(_id(order), outcome, code=code))
 
     def fill(
-        self,
-        order: SplitOrder | str,
-        quantity: str | None = None,
-        price: str = "100",
-        *,
-        trade_id: str | None = None,
-        side: Side = Side.BUY,
-        cause: Cause = Cause.ORDER,
-        symbol: str = SYMBOL,
+        self, order: SplitOrder | str, quantity: str | None = None, price: str = "100", **how: object
     ) -> tuple[Command, ...]:
-        return self.tell(self.trade(order, quantity, price, trade_id=trade_id, side=side, cause=cause, symbol=symbol))
+        """how: what else ``trade`` takes."""
+        return self.tell(self.trade(order, quantity, price, **how))
 
     def trade(
         self,

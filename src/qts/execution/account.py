@@ -198,4 +198,6 @@ class ExecutionAccount:
             self.safety.facts(),
             (self.connected, self.paused, tuple(self.in_doubt), tuple(self._closed_markets)),
             (self._day, self._executed_today),
+            (tuple(self.foreign), tuple(self.escaping), tuple(self.entering), tuple(self.retry_allowed)),
+            (self.available, self.equity, self.equity_at_start),
         )

@@ -38,6 +38,7 @@ from qts.execution.stages.async_send import SendVerdict
 from qts.execution.stages.order_split import SplitFacts, split
 from qts.execution.stages.precheck import precheck
 from qts.execution.state_machine import TIMEOUT_MS
+from qts.execution.unknown import ATTEMPTS_MAX
 
 _S = ExecutionState
 _NEVER_LIVED = frozenset({OrderState.REJECTED, OrderState.NOT_PLACED})
@@ -163,7 +164,7 @@ class ExecutionPipeline:
     def retry(self, record: OrderRecord, now: Instant) -> None:
         """The UNKNOWN protocol allows another attempt at this order's slice."""
         x = self._active.get(record.order.parent_id)
-        if x is None or x.ending or x.is_over or record.order.attempt >= 2:
+        if x is None or x.ending or x.is_over or record.order.attempt >= ATTEMPTS_MAX:
             return
         x.again.append(async_send.again(record.order, now))
         self.advance(x, now)
