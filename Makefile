@@ -11,7 +11,7 @@ UV_VERSION := 0.13.8
 
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-annotate
+	--generate-hashes --no-strip-extras --no-header --no-annotate
 COVERED := domain risk execution simulation worlds
 COVERAGE_FLOOR := 95
 
