@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from tools.finding import PROJECT
 
 LOCKS = ("boot.txt", "core.txt", "dev.txt", "bench.txt")
+PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[a-z0-9,_-]+\])?==([^\s;\\]+)")
 PROJECT_TABLE = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT_TABLE["optional-dependencies"]
 
@@ -27,7 +28,7 @@ def pins(lock: str) -> dict[str, set[str]]:
     """Package -> its pinned versions (more than one where they depend on the Python version)."""
     found: dict[str, set[str]] = {}
     for entry in entries(lock):
-        name, version = re.match(r"([A-Za-z0-9._-]+)==([^\s;\\]+)", entry).groups()
+        name, version = PIN.match(entry).groups()
         found.setdefault(canonicalize_name(name), set()).add(version)
     return found
 
@@ -42,7 +43,7 @@ def test_a_lock_names_no_address_and_no_option(lock):
 def test_every_locked_package_is_pinned_and_hashed(lock):
     assert len(entries(lock)) > 3
     for entry in entries(lock):
-        assert re.match(r"[A-Za-z0-9._-]+==[^\s;\\]+", entry), entry
+        assert PIN.match(entry), entry
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry), entry
 
 
