@@ -14,14 +14,14 @@ Margin is isolated: opening sets ``notional / leverage`` aside from the wallet.
 The book does not know prices, orders or rules.
 """
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from qts.domain.money import MONEY_GRID, ZERO, on_money_grid
 from qts.domain.order import Side
+from qts.domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Holding:
     """What a strategy may know of its own book. position: signed base units. entry_price: quote per base."""
 

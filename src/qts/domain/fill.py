@@ -7,6 +7,7 @@ from enum import StrEnum
 from qts.domain.instant import Instant
 from qts.domain.order import Side
 from qts.domain.plain_enum import plain_members
+from qts.domain.value import value
 
 
 @plain_members
@@ -26,7 +27,7 @@ class Cause(StrEnum):
     ADL = "adl"  # auto-deleveraging: the venue closed it against somebody's liquidation
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fill:
     """One execution.
 
@@ -64,7 +65,7 @@ class FundingPayment:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Trade:
     """A position's life, from flat to flat; a reversal ends one trade and begins the next.
 

@@ -1,6 +1,5 @@
 """An order and its words. Plain values: who may send one is the gate's business, what becomes of it the exchange's."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
@@ -8,6 +7,7 @@ from qts.domain.errors import StrategyError
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.plain_enum import plain_members
+from qts.domain.value import value
 
 
 @plain_members
@@ -42,7 +42,7 @@ class Effect(StrEnum):
     REDUCE = "reduce"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Order:
     """A request for a quantity at the exchange.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
+from qts.domain.value import value
 from qts.execution.contracts import ExecutionAlert, SplitOrder
 
 
@@ -14,7 +15,7 @@ class SendOrder:
     order: SplitOrder
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelOrder:
     client_id: str
     symbol: str

@@ -15,6 +15,7 @@ from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.plain_enum import plain_members
 from qts.domain.safety_code import SafetyCode
+from qts.domain.value import value
 
 # -- what is decided ----------------------------------------------------------------
 
@@ -58,7 +59,7 @@ class EscapeReason(StrEnum):
     BROKER_UNSTABLE = "broker-unstable"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OrderDecision:
     """An order the gate let through, and how it is to be worked.
 
@@ -107,7 +108,7 @@ class Role(StrEnum):
         return self is Role.STOP_LOSS or self is Role.TAKE_PROFIT
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SplitOrder:
     """One order on the wire: a slice of a decision, a protective leg, or a step of an escape.
 
@@ -195,7 +196,7 @@ class ExecutionAlert:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PreCheckResult:
     """quantity: what may be executed, after reductions; 0 when refused. reason: why refused or reduced, else ''."""
 
@@ -208,7 +209,7 @@ class PreCheckResult:
         return self.quantity > 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SplitResult:
     algorithm: SplitAlgorithm
     slices: tuple[SplitOrder, ...]
@@ -253,7 +254,7 @@ class EscapeResult:
         return self.left == 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ExecutionResult:
     """The end of an execution.
 

@@ -18,6 +18,7 @@ from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, exact, plain
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.refusal import RefusalCode
+from qts.domain.value import value
 from qts.execution.contracts import OrderDecision, SplitAlgorithm, Urgency
 from qts.risk.gate import AccountState, Approved, Objection, Refused, RiskGate
 from qts.risk.policy import RiskLimits
@@ -25,7 +26,7 @@ from qts.risk.sizing import SizingFacts, quantity_allowed, quantity_for_stop
 from qts.strategy.intent import Action, Answer, Intent, Targets
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Desk:
     """The account at the instant of decision.
 
@@ -47,7 +48,7 @@ class Protection:
     take_profit: Decimal | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NotSent:
     """A wish that became no order, and why."""
 
@@ -56,7 +57,7 @@ class NotSent:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Plan:
     """The allowed set, in the order it is to be sent. decisions: the same orders, each with how it is to be worked."""
 

@@ -15,6 +15,7 @@ from qts.domain.instant import Instant
 from qts.domain.order import OrderType, Side
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.plain_enum import plain_members
+from qts.domain.value import value
 from qts.execution.contracts import OrderDecision
 
 
@@ -30,7 +31,7 @@ class SendOutcome(StrEnum):
     EXISTS = "exists"  # our id is live already
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OrderAck:
     """The answer to a send. venue_id: the venue's number, '' when it gave none. code: the venue's error code or 0.
 
@@ -53,7 +54,7 @@ class CancelOutcome(StrEnum):
     UNKNOWN = "unknown"  # not found, or no answer: it may have filled
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelAck:
     """The answer to a cancellation. filled: cumulative quantity the venue says has filled, None when it did not say."""
 
@@ -76,7 +77,7 @@ class ModifyAck:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OrderEnded:
     """The venue's own news that an order is over. state: CANCELED, EXPIRED or REJECTED; filled: cumulative."""
 
@@ -90,7 +91,7 @@ class OrderEnded:
             raise UsageError(f"order {self.client_id}: the venue does not end an order as {self.state}")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VenueOrder:
     """An order as the venue lists it. conditional: in the book of conditional orders. price: limit or trigger."""
 
@@ -116,7 +117,7 @@ class QueryAnswer:
     answered: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Snapshot:
     """One symbol as the venue sees it, asked for by reconciliation.
 
@@ -132,7 +133,7 @@ class Snapshot:
     as_of: Instant
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Quote:
     """Best prices and the mark price of a symbol. Only the last one of a symbol matters."""
 
@@ -154,7 +155,7 @@ class Decided:
     available: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProtectionWanted:
     """A strategy moves the protective pair of the open position. A price left None stays as it is."""
 

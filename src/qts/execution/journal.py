@@ -10,7 +10,7 @@ a process comes back to where it was.
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
@@ -21,6 +21,7 @@ from typing import Final, TypeAlias, Union, cast, get_args, get_origin, get_type
 from qts.domain.errors import DataError, QtsError
 from qts.domain.instant import Instant
 from qts.domain.plain_enum import plain_members
+from qts.domain.value import value
 from qts.execution.commands import Command
 from qts.execution.events import Event
 
@@ -33,7 +34,7 @@ class RowKind(StrEnum):
     COMMAND = "command"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JournalRow:
     """number: from 1, without gaps. at: when it was handled, ms UTC. text: kind, type and fields, as JSON."""
 

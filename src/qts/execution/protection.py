@@ -32,6 +32,7 @@ from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO
 from qts.domain.order import OrderType, Side
 from qts.domain.order_lifecycle import OrderState
+from qts.domain.value import value
 from qts.execution.client_ids import leg_id
 from qts.execution.contracts import Role, SplitOrder
 from qts.execution.orders import OrderRecord
@@ -48,7 +49,7 @@ TARGET_AGAIN_MS: Final[Duration] = 1_000
 TARGET_TRIES_MAX: Final = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ProtectionFacts:
     """Everything one symbol's protection depends on.
 

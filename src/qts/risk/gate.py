@@ -27,13 +27,14 @@ from qts.domain.order import Effect, Order, Side
 from qts.domain.plain_enum import plain_members
 from qts.domain.refusal import RefusalCode
 from qts.domain.safety_code import SafetyCode
+from qts.domain.value import value
 from qts.strategy.intent import Action, Intent
 
 FAILURES_IN_A_ROW: Final = 3
 _REDUCE: Final = Effect.REDUCE
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AccountState:
     """What the gate may look at. Money in quote, position in signed base units.
 

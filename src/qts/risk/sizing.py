@@ -8,14 +8,14 @@ by the leverage limit and by free margin and rounded down to the lot.
 Costs are estimated with the entry for the way in and the stop for the way out.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO
+from qts.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SizingFacts:
     """What sizing may look at.
 

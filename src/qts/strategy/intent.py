@@ -18,6 +18,7 @@ from typing import TypeAlias, TypedDict, Unpack
 from qts.domain.errors import StrategyError, did_you_mean
 from qts.domain.money import exact
 from qts.domain.plain_enum import plain_members
+from qts.domain.value import value
 
 Number: TypeAlias = float | int | Decimal
 
@@ -46,7 +47,7 @@ class Action(StrEnum):
     PROTECT = "protect"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Intent:
     """One wish on one symbol.
 

@@ -33,6 +33,7 @@ from qts.domain.instant import Duration, Instant
 from qts.domain.instrument import Instrument
 from qts.domain.order import Effect, OrderType
 from qts.domain.safety_code import SafetyCode
+from qts.domain.value import value
 from qts.execution.client_ids import slice_id
 from qts.execution.contracts import (
     ExecutionAlert,
@@ -49,7 +50,7 @@ from qts.market.volume_profile import VolumeProfile
 STAGE: Final = "splitting"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SplitFacts:
     """price: what the minimum notional is judged at, quote per base; an order's own price where that is lower."""
 

@@ -1,0 +1,76 @@
+"""Frozen values that are made as fast as open ones.
+
+``@value`` is ``@dataclass(frozen=True, slots=True)`` with another ``__init__``. The
+dataclass's own asks ``object.__setattr__`` for every field, since its class
+forbids assignment, and that is five sixths of what making it costs; an order's
+way through the house makes some twenty values of some hundred fields. Here the
+new object belongs to an open twin of its class while its fields are set, by
+plain assignment, and to the frozen class before anybody else sees it,
+``__post_init__`` included. Everything else is the dataclass's: equality,
+hashing, ``replace``, ``fields``, pickling.
+
+Use it where values are made per order or per event; elsewhere the dataclass is plainer.
+"""
+
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, Final, TypeVar, dataclass_transform, overload
+
+_T = TypeVar("_T")
+
+_BECOME: Final = object.__setattr__
+
+
+@overload
+def value(kind: type[_T], /) -> type[_T]: ...
+@overload
+def value(*, kw_only: bool) -> Callable[[type[_T]], type[_T]]: ...
+@dataclass_transform(frozen_default=True)
+def value(kind: type[_T] | None = None, /, *, kw_only: bool = False) -> type[_T] | Callable[[type[_T]], type[_T]]:
+    """A frozen, slotted value class; kw_only as of ``dataclass``."""
+
+    def made(kind: type[_T]) -> type[_T]:
+        frozen = dataclass(frozen=True, slots=True, kw_only=kw_only)(kind)
+        type.__setattr__(frozen, "__init__", _init_of(frozen))
+        return frozen
+
+    return made if kind is None else made(kind)
+
+
+def _init_of(frozen: type) -> Callable[..., None]:
+    """What ``dataclass`` would write, with assignments."""
+    members = fields(frozen)
+    opened = type(frozen.__name__, (), {"__slots__": tuple(each.name for each in members), "__module__": __name__})
+    scope: dict[str, Any] = {"become": _BECOME, "opened": opened, "frozen": frozen}
+    positional: list[str] = []
+    by_name: list[str] = []
+    for each in members:
+        (by_name if each.kw_only else positional).append(_parameter(each, scope))
+    head = ", ".join(["self", *positional, *(["*", *by_name] if by_name else [])])
+    lines = [f"def __init__({head}):", " become(self, '__class__', opened)"]
+    lines += [f" self.{each.name} = {_given(each)}" for each in members]
+    lines.append(" self.__class__ = frozen")
+    if hasattr(frozen, "__post_init__"):
+        lines.append(" self.__post_init__()")
+    exec("\n".join(lines), scope)  # noqa: S102 - as dataclasses does it
+    init: Callable[..., None] = scope["__init__"]
+    init.__qualname__ = f"{frozen.__qualname__}.__init__"
+    init.__annotations__ = {each.name: each.type for each in members} | {"return": None}
+    return init
+
+
+def _parameter(field: "Field[Any]", scope: dict[str, Any]) -> str:
+    if field.default is not MISSING:
+        scope[f"default_{field.name}"] = field.default
+        return f"{field.name}=default_{field.name}"
+    if field.default_factory is not MISSING:
+        scope[f"make_{field.name}"] = field.default_factory
+        scope["MISSING"] = MISSING
+        return f"{field.name}=MISSING"
+    return field.name
+
+
+def _given(field: "Field[Any]") -> str:
+    if field.default_factory is MISSING:
+        return field.name
+    return f"make_{field.name}() if {field.name} is MISSING else {field.name}"
