@@ -16,9 +16,13 @@ from typing import Final
 
 from qts.domain.plain_enum import plain_members
 
+_MAY_BE_LIVE: Final = frozenset({"submitted", "unknown", "accepted"})
+
 
 @plain_members
 class OrderState(StrEnum):
+    """may_be_live: whether the venue may be working it: sent, and not ended. is_final: whether it ended."""
+
     CREATED = "created"  # written down, not on its way
     SUBMITTED = "submitted"  # on its way
     UNKNOWN = "unknown"  # sent, and nobody said what became of it
@@ -29,14 +33,12 @@ class OrderState(StrEnum):
     EXPIRED = "expired"
     NOT_PLACED = "not-placed"  # proved, by evidence, never to have reached the matching engine
 
-    @property
-    def is_final(self) -> bool:
-        return self in _FINAL
+    may_be_live: bool
+    is_final: bool
 
-    @property
-    def may_be_live(self) -> bool:
-        """Whether the venue may be working it: sent, and not ended."""
-        return self in _MAY_BE_LIVE
+    def __init__(self, word: str) -> None:
+        self.may_be_live = word in _MAY_BE_LIVE
+        self.is_final = not self.may_be_live and word != "created"
 
 
 @plain_members
@@ -51,11 +53,6 @@ class OrderEvent(StrEnum):
     EXPIRE = "expire"
     PROVE_ABSENT = "prove-absent"
 
-
-_FINAL = frozenset(
-    {OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.EXPIRED, OrderState.NOT_PLACED}
-)
-_MAY_BE_LIVE = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.ACCEPTED})
 
 _S, _E = OrderState, OrderEvent
 

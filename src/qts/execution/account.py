@@ -49,6 +49,9 @@ class ExecutionSettings:
     id_prefix: str = ""
 
 
+_UNKNOWN = OrderState.UNKNOWN
+
+
 class ExecutionAccount:
     """One account's state while it runs. ``out`` collects the commands of the event being handled."""
 
@@ -133,10 +136,10 @@ class ExecutionAccount:
         return self.safety.why_no_increase(symbol, strategy_id)
 
     def unknown_on(self, symbol: str) -> bool:
-        return any(record.state is OrderState.UNKNOWN for record in self.orders.live(symbol))
+        return self.orders.any_live and any(each.state is _UNKNOWN for each in self.orders.live(symbol))
 
-    def live_on(self, symbol: str, role: Role) -> tuple[OrderRecord, ...]:
-        return tuple(record for record in self.orders.live(symbol) if record.order.role is role)
+    def live_on(self, symbol: str, role: Role) -> list[OrderRecord]:
+        return [record for record in self.orders.live(symbol) if record.order.role is role]
 
     def exposure(self, symbol: str, side: Side) -> Decimal:
         """Base units toward ``side`` if everything decided and increasing on it filled, sent or not."""
@@ -188,8 +191,9 @@ class ExecutionAccount:
         return self._executed_today if now // DAY_MS == self._day else 0
 
     def count_execution(self, now: Instant) -> None:
-        self._executed_today = self.executed(now) + 1
-        self._day = now // DAY_MS
+        day = now // DAY_MS
+        self._executed_today = self._executed_today + 1 if day == self._day else 1
+        self._day = day
 
     def facts(self) -> tuple[object, ...]:
         return (

@@ -72,14 +72,13 @@ class Adjusting:
         if action.action is Adjustment.REDUCE_QUANTITY and action.quantity is not None:
             x.quantity = x.filled + action.quantity
         x.replacement = (last.price if action.action is Adjustment.REDUCE_QUANTITY else action.price,)
-        for record in account.orders.of_parent(x.id):
+        for record in x.records:
             account.cancel(record, now)
         self.finish(x, now)
 
     def finish(self, x: Execution, now: Instant) -> None:
         """Once the old order is certainly over, the new one takes what is left: cancel, confirmed, then new."""
-        records = self._account.orders.of_parent(x.id)
-        if x.replacement is None or not all(each.is_settled for each in records):
+        if x.replacement is None or not all(each.is_settled for each in x.records):
             return
         (price,), x.replacement = x.replacement, None
         x.enter(_S.MONITORING, now)

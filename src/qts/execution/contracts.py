@@ -78,7 +78,7 @@ class OrderDecision:
     loss_limit: Decimal | None = None
 
     def __post_init__(self) -> None:
-        if not self.arrival_price > 0:
+        if not self.arrival_price > ZERO:
             raise UsageError(f"order {self.order.order_id}: arrival price must be above 0, not {self.arrival_price}")
         if self.horizon_ms < 0:
             raise UsageError(f"order {self.order.order_id}: a horizon is not negative, {self.horizon_ms}")
@@ -133,9 +133,9 @@ class SplitOrder:
     send_at: Instant
 
     def __post_init__(self) -> None:
-        if not self.quantity > 0:
+        if not self.quantity > ZERO:
             raise StrategyError(f"order {self.client_id}: quantity must be above 0, not {self.quantity}")
-        if (self.price is None) != (self.type is OrderType.MARKET):
+        if (self.price is None) is not (self.type is OrderType.MARKET):
             raise StrategyError(f"order {self.client_id}: a {self.type} order does not go with {self.price}")
         if self.role is not Role.ENTRY and not self.reduce_only:
             raise StrategyError(f"order {self.client_id}: an order that is to {self.role} must be reduce-only")
@@ -258,20 +258,25 @@ class EscapeResult:
 class ExecutionResult:
     """The end of an execution.
 
-    filled: base units. average_price: exact quotient, None when nothing filled.
+    filled: base units. notional: quote paid or got for it.
     rest_wanted: the rest did not fill although nobody gave it up on purpose.
     """
 
     decision: OrderDecision
     state: ExecutionState
     filled: Decimal
-    average_price: Decimal | None
+    notional: Decimal
     slices: int
     alerts: tuple[ExecutionAlert, ...]
     escape: EscapeResult | None
     finished_at: Instant
     reason: str = ""
     rest_wanted: bool = False
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """The exact quotient, None when nothing filled."""
+        return self.notional / self.filled if self.filled else None
 
     @property
     def fill_rate(self) -> Decimal:

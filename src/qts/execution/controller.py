@@ -72,6 +72,9 @@ class OnTheWay(NamedTuple):
     at_market: Decimal
 
 
+_NOTHING = OnTheWay(ZERO, ZERO, ZERO)
+
+
 class ExecutionController:
     """results: every execution that ended, in order. journal: what has been handled, and what followed."""
 
@@ -163,6 +166,8 @@ class ExecutionController:
 
     def on_the_way(self, symbol: str) -> OnTheWay:
         """What working orders of the symbol may still bring."""
+        if not self._pipeline.is_busy and not self._loop.is_waiting:
+            return _NOTHING
         buy = sell = at_market = ZERO
         coming = [
             (each.decision.order, self._pipeline.left_of(each), each.filled) for each in self._pipeline.active(symbol)

@@ -1,9 +1,11 @@
 """One execution: the context a decision carries through the pipeline."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
+from qts.domain.order import Effect
 from qts.execution.contracts import (
     EscapeResult,
     ExecutionAlert,
@@ -12,9 +14,11 @@ from qts.execution.contracts import (
     OrderDecision,
     SplitAlgorithm,
     SplitOrder,
-    only_reduces,
 )
+from qts.execution.orders import OrderRecord
 from qts.execution.state_machine import FINAL, advance
+
+_REDUCE = Effect.REDUCE
 
 
 class Execution:
@@ -22,8 +26,9 @@ class Execution:
 
     quantity: what may be executed, after the precheck. slices: all of them;
     those before ``unsent`` have been sent once. again: slices to be sent another
-    time, at their ``send_at``. ending: why the rest is being given up, '' while
-    it is not. held: a slice waits for a resting target to be out of its way.
+    time, at their ``send_at``. records: what became of each order sent for it, the
+    ledger's own list. ending: why the rest is being given up, '' while it is not.
+    held: a slice waits for a resting target to be out of its way.
     """
 
     __slots__ = (
@@ -41,6 +46,7 @@ class Execution:
         "next_round_at",
         "notional",
         "quantity",
+        "records",
         "reduces",
         "replacement",
         "rest_wanted",
@@ -53,15 +59,16 @@ class Execution:
         "unsent",
     )
 
-    def __init__(self, decision: OrderDecision, now: Instant) -> None:
+    def __init__(self, decision: OrderDecision, records: Sequence[OrderRecord], now: Instant) -> None:
         order = decision.order
+        self.records = records
         self.decision = decision
         self.id = order.order_id
         self.symbol = order.symbol
-        self.reduces = only_reduces(order)
+        self.reduces = order.effect is _REDUCE
         self.state = ExecutionState.INIT
         self.since = now
-        self.quantity = decision.order.quantity
+        self.quantity = order.quantity
         self.algorithm = SplitAlgorithm.SINGLE
         self.slices: tuple[SplitOrder, ...] = ()
         self.unsent = 0
@@ -103,7 +110,7 @@ class Execution:
             self.decision,
             self.state,
             self.filled,
-            self.notional / self.filled if self.filled else None,  # average price
+            self.notional,
             self.unsent,
             tuple(self.alerts),
             self.escape,

@@ -42,14 +42,14 @@ class ExecutionLoop:
         if not self._waiting:
             return
         for symbol, queue in tuple(self._waiting.items()):
-            while (place := self._next_of(queue)) is not None:
+            while queue and (place := self._next_of(queue)) is not None:
                 self._execute(queue.pop(place), now)
             if not queue:
                 del self._waiting[symbol]
 
     def _next_of(self, queue: list[OrderDecision]) -> int | None:
         """The first that may go: the one in front, or what reduces, which does not stand behind what increases."""
-        if queue and self._route.is_free(queue[0]):
+        if self._route.is_free(queue[0]):
             return 0
         places = (n for n, each in enumerate(queue) if only_reduces(each.order) and self._route.is_free(each))
         return next(places, None)
@@ -89,6 +89,10 @@ class ExecutionLoop:
         """An operator starts it again: counted from now."""
         self.killed, self.stopped = False, None
         self._executed, self._started_at, self._last_executed_at = 0, None, None
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._waiting)
 
     def waiting(self, symbol: str) -> tuple[OrderDecision, ...]:
         return tuple(self._waiting.get(symbol, ()))

@@ -9,6 +9,7 @@ an id goes out once; what has filled, what may be live and what is about to be
 sent of a decision never exceed its quantity.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
@@ -19,9 +20,12 @@ from qts.domain.order_lifecycle import OrderEvent, OrderState, after
 from qts.execution.commands import SendOrder
 from qts.execution.contracts import SplitOrder
 
+_SUBMITTED, _ACCEPTED = OrderState.SUBMITTED, OrderState.ACCEPTED
+_FILL_LAST, _FILL_PART = OrderEvent.FILL_LAST, OrderEvent.FILL_PART
+
 
 class OrderRecord:
-    """What is known of one order.
+    """What is known of one order, from the moment it is written down as sent.
 
     filled, notional: the sum of its trades. told: the cumulative quantity the venue named; told above
     filled means that a trade has not been heard yet: the end of such an order is
@@ -45,7 +49,7 @@ class OrderRecord:
 
     def __init__(self, order: SplitOrder, now: Instant) -> None:
         self.order = order
-        self.state = OrderState.CREATED
+        self.state = _SUBMITTED
         self.filled = ZERO
         self.notional = ZERO
         self.told = ZERO
@@ -77,11 +81,13 @@ class OrderRecord:
     def move(self, event: OrderEvent, now: Instant) -> bool:
         """Whether the state changed. Raises IllegalTransition."""
         before = self.state
-        self.state = after(before, event)
+        state = self.state = after(before, event)
         self.updated_at = now
-        if self.accepted_at is None and self.state is OrderState.ACCEPTED:
+        if state is before:
+            return False
+        if state is _ACCEPTED and self.accepted_at is None:
             self.accepted_at = now
-        return self.state is not before
+        return True
 
     def facts(self) -> tuple[object, ...]:
         return (self.order.client_id, self.state.value, self.filled, self.notional, self.told, self.venue_id)
@@ -97,7 +103,7 @@ class OrderLedger:
     def __init__(self) -> None:
         self._records: dict[str, OrderRecord] = {}
         self._live: dict[str, OrderRecord] = {}
-        self._of_parent: dict[str, list[OrderRecord]] = {}
+        self._of_parent: defaultdict[str, list[OrderRecord]] = defaultdict(list)
         self._quantity_max: dict[str, Decimal] = {}
         self._trades: set[tuple[str, str]] = set()
 
@@ -109,20 +115,19 @@ class OrderLedger:
 
     def submit(self, order: SplitOrder, now: Instant) -> SendOrder:
         """Write the order down as sent. Raises OverParentError, and for an id that was used before."""
-        if order.client_id in self._records:
-            raise OverParentError(f"{order.client_id} was sent before")
-        siblings = self._of_parent.setdefault(order.parent_id, [])
-        limit = self._quantity_max.get(order.parent_id)
+        client_id, parent_id = order.client_id, order.parent_id
+        if client_id in self._records:
+            raise OverParentError(f"{client_id} was sent before")
+        siblings = self._of_parent[parent_id]
+        limit = self._quantity_max.get(parent_id)
         if limit is not None:
-            committed = sum((each.at_risk for each in siblings), start=ZERO) if siblings else ZERO
-            if committed + order.quantity > limit:
-                raise OverParentError(
-                    f"{order.client_id}: {committed} + {order.quantity} would be above the {limit} of {order.parent_id}"
-                )
+            wanted = order.quantity
+            for each in siblings:
+                wanted += each.at_risk
+            if wanted > limit:
+                raise OverParentError(f"{client_id}: {wanted} would be above the {limit} of {parent_id}")
         record = OrderRecord(order, now)
-        record.state = OrderState.SUBMITTED
-        self._records[order.client_id] = record
-        self._live[order.client_id] = record
+        self._records[client_id] = self._live[client_id] = record
         siblings.append(record)
         return SendOrder(order)
 
@@ -138,12 +143,15 @@ class OrderLedger:
         limit = self._quantity_max.get(parent_id)
         if limit is None:
             return ZERO
-        return sum((each.filled for each in self._of_parent[parent_id]), start=ZERO) - limit
+        excess = -limit
+        for each in self._of_parent[parent_id]:
+            excess += each.filled
+        return excess
 
     # -- what is heard --------------------------------------------------------------
 
     def hear(self, record: OrderRecord, event: OrderEvent, now: Instant) -> bool:
-        """Move the order by one piece of news; whether its state changed."""
+        """Move the order by one piece of news; whether its state changed. Raises IllegalTransition."""
         changed = record.move(event, now)
         if changed and record.state.is_final:
             self._live.pop(record.order.client_id, None)
@@ -151,22 +159,19 @@ class OrderLedger:
 
     def count(self, fill: Fill) -> bool:
         """Note the trade; False when it was counted before."""
-        key = (fill.symbol, fill.fill_id)
-        if key in self._trades:
-            return False
-        self._trades.add(key)
-        return True
+        known = len(self._trades)
+        self._trades.add((fill.symbol, fill.fill_id))
+        return len(self._trades) > known
 
     def fill(self, record: OrderRecord, fill: Fill, now: Instant) -> None:
         """Add a counted trade to its order, whatever state the order is in.
 
         Raises IllegalTransition, with the quantity added, for an order that cannot have filled.
         """
-        record.filled += fill.quantity
+        filled = record.filled = record.filled + fill.quantity
         record.notional += fill.quantity * fill.price
-        record.told = max(record.told, record.filled)
-        whole = record.filled >= record.order.quantity
-        self.hear(record, OrderEvent.FILL_LAST if whole else OrderEvent.FILL_PART, now)
+        record.told = max(record.told, filled)
+        self.hear(record, _FILL_LAST if filled >= record.order.quantity else _FILL_PART, now)
 
     # -- looking --------------------------------------------------------------------
 
@@ -174,16 +179,18 @@ class OrderLedger:
         return self._records.get(client_id)
 
     def of_parent(self, parent_id: str) -> Sequence[OrderRecord]:
-        """In the order they were sent."""
-        return self._of_parent.get(parent_id, ())
+        """In the order they were sent. The list is the ledger's own and grows as more are."""
+        return self._of_parent[parent_id]
 
-    def live(self, symbol: str | None = None) -> Iterator[OrderRecord]:
+    @property
+    def any_live(self) -> bool:
+        return bool(self._live)
+
+    def live(self, symbol: str | None = None) -> list[OrderRecord]:
         """Orders that have not ended, in the order they were sent."""
-        if not self._live:
-            return
-        for record in tuple(self._live.values()):
-            if symbol is None or record.order.symbol == symbol:
-                yield record
+        if symbol is None or not self._live:
+            return list(self._live.values())
+        return [record for record in self._live.values() if record.order.symbol == symbol]
 
     def everything(self) -> Iterator[OrderRecord]:
         yield from self._records.values()

@@ -26,7 +26,6 @@ from qts.execution.contracts import (
     ExecutionResult,
     ExecutionState,
     OrderDecision,
-    only_reduces,
 )
 from qts.execution.deadlines import due_at, patience_ends_at
 from qts.execution.events import OrderAck
@@ -35,12 +34,14 @@ from qts.execution.orders import OrderRecord
 from qts.execution.sending import Sending
 from qts.execution.stages import async_send, fill_monitor
 from qts.execution.stages.async_send import SendVerdict
-from qts.execution.stages.order_split import SplitFacts, split
+from qts.execution.stages.order_split import SplitFacts, goes_whole, split, whole
 from qts.execution.stages.precheck import precheck
 from qts.execution.state_machine import TIMEOUT_MS
 from qts.execution.unknown import ATTEMPTS_MAX
 
 _S = ExecutionState
+_PRECHECK, _SPLITTING, _SENDING, _MONITORING = _S.PRECHECK, _S.SPLITTING, _S.SENDING, _S.MONITORING
+_ACCEPTED = OrderState.ACCEPTED
 _NEVER_LIVED = frozenset({OrderState.REJECTED, OrderState.NOT_PLACED})
 
 
@@ -63,44 +64,50 @@ class ExecutionPipeline:
     # -- what the route may ask -------------------------------------------------------
 
     def begin(self, decision: OrderDecision, now: Instant) -> None:
-        why = self._why_unknown(decision)
-        execution = Execution(decision, now)
+        execution = Execution(decision, self._account.orders.of_parent(decision.order.order_id), now)
+        execution.enter(_PRECHECK, now)
+        why = self._why_unknown(execution)
         if why is not None:
             execution.ending = why
-            execution.enter(_S.PRECHECK, now)
             execution.enter(_S.FAILED, now)
             self.finished.append(execution.result(now))
             return
         self._active[execution.id] = execution
         self._reducing += execution.reduces
-        execution.enter(_S.PRECHECK, now)
         self._precheck(execution, now)
 
-    def _why_unknown(self, decision: OrderDecision) -> str | None:
+    def _why_unknown(self, x: Execution) -> str | None:
         """Why the words of the decision make no execution; the one that bears its id already goes on."""
-        order, account = decision.order, self._account
-        instrument = account.settings.instruments.get(order.symbol)
+        order, quantity = x.decision.order, x.quantity
+        instrument = self._account.settings.instruments.get(x.symbol)
         if instrument is None:
-            return f"no rules are known for {order.symbol}"
-        if order.quantity % instrument.lot != 0:
-            return f"{plain(order.quantity)} is not a number of lots of {plain(instrument.lot)}"
-        if order.order_id in self._active or account.orders.of_parent(order.order_id):
-            return f"{order.order_id} was decided before"
-        price = decision.arrival_price if order.price is None else order.price
-        if not only_reduces(order) and order.quantity * price < instrument.notional_min:
-            return f"{plain(order.quantity)} is worth less than {plain(instrument.notional_min)}"
+            return f"no rules are known for {x.symbol}"
+        if quantity % instrument.lot:
+            return f"{plain(quantity)} is not a number of lots of {plain(instrument.lot)}"
+        if x.records or x.id in self._active:
+            return f"{x.id} was decided before"
+        if not x.reduces:
+            price = x.decision.arrival_price if order.price is None else order.price
+            if quantity * price < instrument.notional_min:
+                return f"{plain(quantity)} is worth less than {plain(instrument.notional_min)}"
         return None
 
     # -- looking ----------------------------------------------------------------------
 
-    def active(self, symbol: str | None = None) -> tuple[Execution, ...]:
-        return tuple(each for each in self._active.values() if symbol is None or each.symbol == symbol)
+    def active(self, symbol: str | None = None) -> list[Execution]:
+        if symbol is None or not self._active:
+            return list(self._active.values())
+        return [each for each in self._active.values() if each.symbol == symbol]
 
     def left_of(self, x: Execution) -> Decimal:
         """What the execution may still fill, sent or not."""
         if not x.ending:
             return max(x.quantity - x.filled, ZERO)
-        return sum((each.left for each in self._account.orders.of_parent(x.id) if not each.is_final), start=ZERO)
+        return sum((each.left for each in x.records if not each.is_final), start=ZERO)
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._active)
 
     @property
     def is_reducing(self) -> bool:
@@ -111,7 +118,7 @@ class ExecutionPipeline:
 
     def is_exiting(self, symbol: str) -> bool:
         """Whether an order is working, or waiting to go, that closes at least a part of the position."""
-        return any(each.reduces for each in self._active.values() if each.symbol == symbol)
+        return self._reducing > 0 and any(each.reduces for each in self._active.values() if each.symbol == symbol)
 
     # -- precheck, split --------------------------------------------------------------
 
@@ -121,8 +128,9 @@ class ExecutionPipeline:
             return  # until it is, or the stage has waited long enough
         settings = account.settings
         result = precheck(x.decision, account, settings.limits, settings.instruments[x.symbol], now)
-        self._tell(x, result.alerts, now)
-        if not result.passed:
+        if result.alerts:
+            self._tell(x, result.alerts, now)
+        if not result.quantity:
             self._end(x, _S.FAILED, result.reason, now)
             return
         x.quantity = result.quantity
@@ -130,18 +138,21 @@ class ExecutionPipeline:
         self._split(x, now)
 
     def _split(self, x: Execution, now: Instant) -> None:
-        x.enter(_S.SPLITTING, now)
-        account, order = self._account, x.decision.order
-        settings = account.settings
-        price = order.price if order.price is not None else x.decision.arrival_price
-        facts = SplitFacts(settings.instruments[order.symbol], price, settings.profiles.get(order.symbol))
-        result = split(x.decision, x.quantity, facts, settings.split, now)
-        self._tell(x, result.alerts, now)
-        x.algorithm, x.slices = result.algorithm, result.slices
-        if not only_reduces(order):
+        x.enter(_SPLITTING, now)
+        account, decision = self._account, x.decision
+        if goes_whole(decision):
+            x.slices = whole(decision, x.quantity, now)
+        else:
+            settings, limit = account.settings, decision.order.price
+            price = decision.arrival_price if limit is None else limit
+            facts = SplitFacts(settings.instruments[x.symbol], price, settings.profiles.get(x.symbol))
+            result = split(decision, x.quantity, facts, settings.split, now)
+            self._tell(x, result.alerts, now)
+            x.algorithm, x.slices = result.algorithm, result.slices
+        if not x.reduces:
             account.orders.limit_parent(x.id, x.quantity)
             account.entering[x.id] = x
-        x.enter(_S.SENDING, now)
+        x.enter(_SENDING, now)
         self._sending.send_due(x, now)
 
     # -- sending ----------------------------------------------------------------------
@@ -183,26 +194,29 @@ class ExecutionPipeline:
 
     def advance(self, x: Execution, now: Instant) -> None:
         """Move the execution as far as what is known carries it."""
-        match x.state:
-            case _S.PRECHECK:
-                self._precheck(x, now)
-            case _S.SENDING:
-                self._after_sending(x, now)
-            case _S.MONITORING:
-                self._monitor(x, now)
-            case _S.ADJUSTING:
-                self._adjusting.finish(x, now)
+        state = x.state
+        if state is _MONITORING:
+            self._monitor(x, now)
+        elif state is _SENDING:
+            self._after_sending(x, now)
+        elif state is _PRECHECK:
+            self._precheck(x, now)
+        elif state is _S.ADJUSTING:
+            self._adjusting.finish(x, now)
 
     def _after_sending(self, x: Execution, now: Instant, *, timed_out: bool = False) -> None:
-        records = self._account.orders.of_parent(x.id)
-        if len(records) == len(x.slices) and all(each.state is OrderState.ACCEPTED for each in records) and not x.held:
-            x.enter(_S.MONITORING, now)  # everything is out and lives
-            return
+        records = x.records
+        if len(records) == len(x.slices) and not x.held:
+            for each in records:
+                if each.state is not _ACCEPTED:
+                    break
+            else:
+                x.enter(_MONITORING, now)  # everything is out and lives
+                return
         if not x.ending:
             self._sending.send_due(x, now)
             if x.state is not _S.SENDING:
                 return  # nothing could go out, and that was its end
-            records = self._account.orders.of_parent(x.id)
         waiting = any(each.state is OrderState.SUBMITTED for each in records) or x.again or x.held
         if waiting and not timed_out and not (x.ending and not records):
             return
@@ -216,16 +230,19 @@ class ExecutionPipeline:
         self._end(x, _S.FAILED, x.ending or ("every send was refused" if records else "nothing was sent in time"), now)
 
     def _monitor(self, x: Execution, now: Instant) -> None:
-        records = self._account.orders.of_parent(x.id)
-        if x.filled >= x.quantity and all(not each.state.may_be_live for each in records):
-            self._end(x, _S.COMPLETE, "", now)
-            return
+        records = x.records
+        if x.filled >= x.quantity:
+            for each in records:
+                if each.state.may_be_live:
+                    break
+            else:
+                self._end(x, _S.COMPLETE, "", now)
+                return
         if x.ending:
             for record in records:
                 self._account.cancel(record, now)
         elif x.has_unsent:
             self._sending.send_due(x, now)
-            records = self._account.orders.of_parent(x.id)
         if x.state is not _S.MONITORING or x.has_unsent:
             return
         if all(each.is_settled for each in records):
@@ -243,7 +260,7 @@ class ExecutionPipeline:
             return
         if x.state is _S.ADJUSTING:
             x.enter(_S.MONITORING, now)
-        for record in self._account.orders.of_parent(x.id):
+        for record in x.records:
             self._account.cancel(record, now)
         self.advance(x, now)
 
@@ -257,11 +274,14 @@ class ExecutionPipeline:
     def _end(self, x: Execution, state: ExecutionState, reason: str, now: Instant) -> None:
         if x.is_over:
             return
-        x.ending = x.ending or reason
+        if reason and not x.ending:
+            x.ending = reason
         x.enter(state, now)
         del self._active[x.id]
-        self._reducing -= x.reduces
-        self._account.entering.pop(x.id, None)
+        if x.reduces:
+            self._reducing -= 1
+        else:
+            self._account.entering.pop(x.id, None)
         self._account.touched[x.symbol] = None
         self.finished.append(x.result(now))
 
@@ -291,8 +311,12 @@ class ExecutionPipeline:
         """When the next execution wants to be told of the time."""
         if not self._active:
             return None
-        dues = (self._due(x) for x in self._active.values() if x.state is not _S.ESCAPING)
-        return min((due for due in dues if due is not None), default=None)
+        earliest = None
+        for x in self._active.values():
+            due = None if x.state is _S.ESCAPING else self._due(x)
+            if due is not None and (earliest is None or due < earliest):
+                earliest = due
+        return earliest
 
     def on_time(self, now: Instant) -> None:
         for x in tuple(self._active.values()):
@@ -307,7 +331,7 @@ class ExecutionPipeline:
 
     def _due(self, x: Execution) -> Instant | None:
         may_send = not x.held and (not x.has_unsent or self._sending.may_send(x))
-        return due_at(x, self._account.orders.of_parent(x.id), may_send=may_send)
+        return due_at(x, may_send=may_send)
 
     def _on_time(self, x: Execution, now: Instant) -> None:
         match x.state:
@@ -323,14 +347,14 @@ class ExecutionPipeline:
                 self.escaping.append((x, EscapeReason.TIME_LIMIT))
 
     def _cancel_again(self, x: Execution, now: Instant) -> None:
-        for record in self._account.orders.of_parent(x.id):
+        for record in x.records:
             asked_at = record.cancel_asked_at
             if record.state.may_be_live and (asked_at is None or now - asked_at >= fill_monitor.CANCEL_AGAIN_MS):
                 self._account.ask_cancel(record, now)
         self.advance(x, now)
 
     def _monitor_time(self, x: Execution, now: Instant) -> None:
-        records = self._account.orders.of_parent(x.id)
+        records = x.records
         if not x.delay_told and now >= fill_monitor.delay_is_told_at(x.since, x.last_fill_at):
             x.delay_told = True
             if any(each.state is OrderState.ACCEPTED for each in records):
@@ -340,7 +364,7 @@ class ExecutionPipeline:
             self._sending.send_due(x, now)
         if x.state is not _S.MONITORING:
             return
-        if now < patience_ends_at(x, records):
+        if now < patience_ends_at(x):
             self._monitor(x, now)
         elif fill_monitor.has_own_life(x.decision, x.filled):
             self.give_up(x, "its life ended", now)

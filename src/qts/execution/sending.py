@@ -16,6 +16,8 @@ from qts.execution.account import ExecutionAccount
 from qts.execution.contracts import Role, SplitAlgorithm, SplitOrder
 from qts.execution.executions import Execution
 
+_UNKNOWN = OrderState.UNKNOWN
+
 
 class Sending:
     """active: executions by id. give_up: ends one, cancels what lives, keeps what filled."""
@@ -35,26 +37,27 @@ class Sending:
         x.held = False
         if x.ending or not self.may_send(x):
             return
-        for order in [each for each in x.again if each.send_at <= now]:
-            if not self._dispatch(x, order, now):
-                return
-            x.again.remove(order)
-        while x.unsent < len(x.slices) and x.slices[x.unsent].send_at <= now:
+        if x.again:
+            for order in [each for each in x.again if each.send_at <= now]:
+                if not self._dispatch(x, order, now):
+                    return
+                x.again.remove(order)
+        slices = x.slices
+        while x.unsent < len(slices) and slices[x.unsent].send_at <= now:
             if x.algorithm is SplitAlgorithm.ICEBERG and not self._is_chunk_done(x):
                 return
-            if not self._dispatch(x, x.slices[x.unsent], now):
+            if not self._dispatch(x, slices[x.unsent], now):
                 return
             x.unsent += 1
 
     def may_send(self, x: Execution) -> bool:
-        records = self._account.orders.of_parent(x.id)
-        return not any(
-            each.state is OrderState.UNKNOWN and each.order.client_id not in self._account.retry_allowed
-            for each in records
-        )
+        for each in x.records:
+            if each.state is _UNKNOWN and each.order.client_id not in self._account.retry_allowed:
+                return False
+        return True
 
     def _is_chunk_done(self, x: Execution) -> bool:
-        return all(each.is_settled for each in self._account.orders.of_parent(x.id)) and not x.again
+        return all(each.is_settled for each in x.records) and not x.again
 
     def _dispatch(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Let one slice out, unless something stands against it now."""
@@ -82,6 +85,8 @@ class Sending:
     def _must_wait(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Whether something on the symbol has to be over first, which is then seen to."""
         account, symbol = self._account, order.symbol
+        if not account.orders.any_live:
+            return False
         if not order.reduce_only:
             return account.unknown_on(symbol)  # it counts as filled and as not filled until evidence decides
         if account.live_on(symbol, Role.ESCAPE):
@@ -93,8 +98,7 @@ class Sending:
 
     def _fitting(self, x: Execution, order: SplitOrder) -> SplitOrder | None:
         """The slice, or what of it the decision has room for; None when there is no room."""
-        orders = self._account.orders
-        room = orders.room_of(x.id) if orders.of_parent(x.id) else None
+        room = self._account.orders.room_of(x.id) if x.records else None
         if room is None or order.quantity <= room:
             return order
         quantity = self._account.settings.instruments[order.symbol].quantity_down(max(room, ZERO))

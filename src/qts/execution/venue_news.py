@@ -34,6 +34,7 @@ from qts.execution.pipeline import ExecutionPipeline
 from qts.execution.protective_pairs import ProtectivePairs
 from qts.risk.gate import Response, ResponseTally, RiskGate
 
+_SUBMITTED: Final = OrderState.SUBMITTED
 _FORCED: Final = frozenset({Cause.LIQUIDATION, Cause.ADL})
 _ENDS_ENTRIES: Final = frozenset({Cause.STOP_LOSS, Cause.TAKE_PROFIT}) | _FORCED
 _ENDED: Final = {
@@ -89,7 +90,7 @@ class VenueNews:
             return  # the answer to a send that no record of ours knows: reconciliation will find what it did
         if ack.outcome is not SendOutcome.ACCEPTED or self._tally.failed_in_a_row:
             self._after_response(ack, now)
-        if not _is_answer(ack, record):
+        if record.state is not _SUBMITTED and not _is_answer(ack, record):
             self._ask(record)  # it contradicts what is known, or repeats it: the venue is asked which
             return
         self._doubts.answered(record, ack, now)
@@ -144,8 +145,11 @@ class VenueNews:
     def _give_back_excess(self, record: OrderRecord, now: Instant) -> None:
         """More filled of a decision than it asked for: true, so it is kept in the books and traded back at once."""
         order = record.order
-        excess = self._account.orders.excess_of(order.parent_id) - self._given_back.get(order.parent_id, ZERO)
-        if excess <= 0:
+        excess = self._account.orders.excess_of(order.parent_id)
+        if excess <= ZERO:
+            return
+        excess -= self._given_back.get(order.parent_id, ZERO)
+        if excess <= ZERO:
             return
         self._given_back[order.parent_id] = self._given_back.get(order.parent_id, ZERO) + excess
         detail = f"{order.parent_id} filled {excess} more than was decided"
@@ -225,7 +229,7 @@ class VenueNews:
         except IllegalTransition as contradiction:
             self._contradicted(record, contradiction, now)
             return
-        if changed and record.order.role.only_reduces:
+        if changed and record.order.role is not Role.ENTRY:
             self._account.touched[record.order.symbol] = None
 
     def _contradicted(self, record: OrderRecord, contradiction: IllegalTransition, now: Instant) -> None:
@@ -244,6 +248,6 @@ class VenueNews:
 
 def _is_answer(ack: OrderAck, record: OrderRecord) -> bool:
     """Whether the answer is to a request that still waits for one; that an order lives may be heard again."""
-    if record.state is OrderState.SUBMITTED or record.state is OrderState.UNKNOWN:
+    if record.state is _SUBMITTED or record.state is OrderState.UNKNOWN:
         return True
     return ack.outcome in (SendOutcome.ACCEPTED, SendOutcome.EXISTS, SendOutcome.UNKNOWN)

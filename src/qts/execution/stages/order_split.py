@@ -49,6 +49,8 @@ from qts.market.volume_profile import VolumeProfile
 
 STAGE: Final = "splitting"
 
+_REDUCE, _EXIT, _ENTRY = Effect.REDUCE, Role.EXIT, Role.ENTRY
+
 
 @value
 class SplitFacts:
@@ -57,6 +59,16 @@ class SplitFacts:
     instrument: Instrument
     price: Decimal
     profile: VolumeProfile | None = None
+
+
+def goes_whole(decision: OrderDecision) -> bool:
+    """Whether nothing asks for more than one order: no algorithm is named, and a schedule needs a horizon."""
+    return decision.horizon_ms == 0 and decision.algorithm is None
+
+
+def whole(decision: OrderDecision, quantity: Decimal, now: Instant) -> tuple[SplitOrder, ...]:
+    """The one order that SINGLE is."""
+    return (_order(decision, quantity, 0, now),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +103,7 @@ def split(
     if quantity % lot:
         raise StrategyError(f"order {decision.order.order_id}: {quantity} is not a whole number of lots of {lot}")
     algorithm = decision.algorithm
-    if decision.horizon_ms == 0 and algorithm is None:
+    if goes_whole(decision):
         return _single(decision, quantity, now)
     horizon = decision.horizon_ms // 2 if decision.urgency is Urgency.URGENT else decision.horizon_ms
     task = _Task(int(quantity // lot), _lots_min(decision, facts), lot, now, horizon)
@@ -212,12 +224,12 @@ def _alerts(decision: OrderDecision, wanted: int, config: SplitConfig) -> tuple[
 
 
 def _single(decision: OrderDecision, quantity: Decimal, now: Instant) -> SplitResult:
-    return SplitResult(SplitAlgorithm.SINGLE, (_order(decision, quantity, 0, now),))
+    return SplitResult(SplitAlgorithm.SINGLE, whole(decision, quantity, now))
 
 
 def _order(decision: OrderDecision, quantity: Decimal, sequence: int, send_at: Instant) -> SplitOrder:
     order = decision.order
-    reduces = order.effect is Effect.REDUCE
+    reduces = order.effect is _REDUCE
     return SplitOrder(
         slice_id(order.order_id, sequence, 1),
         order.order_id,
@@ -227,7 +239,7 @@ def _order(decision: OrderDecision, quantity: Decimal, sequence: int, send_at: I
         quantity,
         order.price,
         reduces,
-        Role.EXIT if reduces else Role.ENTRY,
+        _EXIT if reduces else _ENTRY,
         sequence,
         1,
         send_at,
