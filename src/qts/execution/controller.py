@@ -159,9 +159,12 @@ class ExecutionController:
     def due(self) -> Instant | None:
         """The earliest instant at which TimeReached wants to be handled; None while nothing waits."""
         if not self._due_is_known:
-            dues = (self._pipeline.due(), self._escapes.due(), self._doubts.due(), self._pairs.due())
-            self._due = min((due for due in dues if due is not None), default=None)
-            self._due_is_known = True
+            earliest = self._pipeline.due()
+            for part in (self._escapes, self._doubts, self._pairs):
+                due = part.due()
+                if due is not None and (earliest is None or due < earliest):
+                    earliest = due
+            self._due, self._due_is_known = earliest, True
         return self._due
 
     def on_the_way(self, symbol: str) -> OnTheWay:
@@ -210,7 +213,8 @@ class ExecutionController:
                 for result in self._route.answers():
                     self.results.append(result)
                     self._loop.finished(result, now)
-            self._loop.turn(now)
+            if self._loop.is_waiting:
+                self._loop.turn(now)
             if not (account.touched or pipeline.finished or pipeline.escaping or account.restricted):
                 return
 
@@ -264,7 +268,7 @@ class ExecutionController:
             self.account.available = event.available
         for decision in event.decisions:
             order = decision.order
-            if order.closes(self.account.positions.of(order.symbol).quantity):
+            if only_reduces(order) and order.closes(self.account.positions.of(order.symbol).quantity):
                 self._pipeline.stop_building(order.symbol, order.side.opposite, now)
             self._pairs.bring(order)
         self._loop.offer(event.decisions, now)

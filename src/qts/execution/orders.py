@@ -16,7 +16,7 @@ from decimal import Decimal
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
-from qts.domain.order_lifecycle import OrderEvent, OrderState, after
+from qts.domain.order_lifecycle import TRANSITIONS, IllegalTransition, OrderEvent, OrderState
 from qts.execution.commands import SendOrder
 from qts.execution.contracts import SplitOrder
 
@@ -81,7 +81,10 @@ class OrderRecord:
     def move(self, event: OrderEvent, now: Instant) -> bool:
         """Whether the state changed. Raises IllegalTransition."""
         before = self.state
-        state = self.state = after(before, event)
+        state = TRANSITIONS.get((before, event))
+        if state is None:
+            raise IllegalTransition(before, event)
+        self.state = state
         self.updated_at = now
         if state is before:
             return False

@@ -26,9 +26,10 @@ from qts.execution.contracts import (
     ExecutionResult,
     ExecutionState,
     OrderDecision,
+    SplitOrder,
 )
 from qts.execution.deadlines import due_at, patience_ends_at
-from qts.execution.events import OrderAck
+from qts.execution.events import OrderAck, SendOutcome
 from qts.execution.executions import Execution
 from qts.execution.orders import OrderRecord
 from qts.execution.sending import Sending
@@ -41,7 +42,7 @@ from qts.execution.unknown import ATTEMPTS_MAX
 
 _S = ExecutionState
 _PRECHECK, _SPLITTING, _SENDING, _MONITORING = _S.PRECHECK, _S.SPLITTING, _S.SENDING, _S.MONITORING
-_ACCEPTED = OrderState.ACCEPTED
+_ACCEPTED, _TAKEN = OrderState.ACCEPTED, SendOutcome.ACCEPTED
 _NEVER_LIVED = frozenset({OrderState.REJECTED, OrderState.NOT_PLACED})
 
 
@@ -158,10 +159,12 @@ class ExecutionPipeline:
     # -- sending ----------------------------------------------------------------------
 
     def on_ack(self, x: Execution, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
-        order = record.order
+        if ack.outcome is not _TAKEN:
+            self._on_refusal(x, record.order, ack, now)
+        self.advance(x, now)
+
+    def _on_refusal(self, x: Execution, order: SplitOrder, ack: OrderAck, now: Instant) -> None:
         match async_send.verdict(order, ack):
-            case SendVerdict.LIVE:
-                pass
             case SendVerdict.AGAIN if not x.ending:
                 x.again.append(async_send.next_attempt(order, ack, now))
             case SendVerdict.BALANCE_SHORT:
@@ -170,7 +173,6 @@ class ExecutionPipeline:
             case SendVerdict.SYMBOL_INVALID:
                 self._tell(x, (ExecutionAlert(SafetyCode.FS091, x.id, async_send.STAGE, ack.reason),), now)
                 self.give_up(x, "the venue does not know the symbol", now)
-        self.advance(x, now)
 
     def retry(self, record: OrderRecord, now: Instant) -> None:
         """The UNKNOWN protocol allows another attempt at this order's slice."""

@@ -63,4 +63,5 @@ class Positions:
         return found
 
     def all(self) -> tuple[Position, ...]:
-        return tuple(self._of.values())
+        """Every symbol that ever held something; who only asked for one leaves no trace."""
+        return tuple(each for each in self._of.values() if each.epoch)

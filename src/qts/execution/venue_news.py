@@ -35,6 +35,7 @@ from qts.execution.protective_pairs import ProtectivePairs
 from qts.risk.gate import Response, ResponseTally, RiskGate
 
 _SUBMITTED: Final = OrderState.SUBMITTED
+_ENTRY: Final = Role.ENTRY
 _FORCED: Final = frozenset({Cause.LIQUIDATION, Cause.ADL})
 _ENDS_ENTRIES: Final = frozenset({Cause.STOP_LOSS, Cause.TAKE_PROFIT}) | _FORCED
 _ENDED: Final = {
@@ -52,6 +53,7 @@ _ANSWERED: Final = {
 }
 
 
+_EXISTS: Final = SendOutcome.EXISTS
 _RESPONSE: Final = {
     SendOutcome.ACCEPTED: Response.TAKEN,
     SendOutcome.EXISTS: Response.TAKEN,
@@ -98,7 +100,7 @@ class VenueNews:
             record.venue_id = ack.venue_id
         record.code = ack.code
         self._move(record, _ANSWERED[ack.outcome], now)
-        if ack.outcome is SendOutcome.EXISTS:
+        if ack.outcome is _EXISTS:
             self._ask(record)
         execution = self._pipeline.find(record.order.parent_id)
         if execution is not None:
@@ -133,13 +135,12 @@ class VenueNews:
             execution = self._pipeline.find(record.order.parent_id)
             if execution is not None:
                 self._pipeline.on_fill(execution, record, fill, now)
-            if record.order.role is Role.ENTRY:
+            if record.order.role is _ENTRY:
                 self._pairs.entered(record.order.parent_id, position)
                 self._give_back_excess(record, now)
-        if position.epoch != epoch or position.quantity == 0:
+        if position.epoch != epoch or not position.quantity:
             self._pairs.began(position)
-        begins = record is None or record.filled == fill.quantity
-        if begins and fill.cause in _ENDS_ENTRIES:
+        if fill.cause in _ENDS_ENTRIES and (record is None or record.filled == fill.quantity):  # its first fill
             self._pipeline.stop_building(fill.symbol, fill.side.opposite, now)
 
     def _give_back_excess(self, record: OrderRecord, now: Instant) -> None:
@@ -229,7 +230,7 @@ class VenueNews:
         except IllegalTransition as contradiction:
             self._contradicted(record, contradiction, now)
             return
-        if changed and record.order.role is not Role.ENTRY:
+        if changed and record.order.role is not _ENTRY:
             self._account.touched[record.order.symbol] = None
 
     def _contradicted(self, record: OrderRecord, contradiction: IllegalTransition, now: Instant) -> None:

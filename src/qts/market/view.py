@@ -10,7 +10,9 @@ early: it raises ``NotWarm``, and the engine takes the strategy to be silent on
 that bar. A question that reaches forward raises ``StrategyError``.
 """
 
+from collections import defaultdict
 from decimal import Decimal
+from typing import Protocol
 
 from qts.domain.book import Holding
 from qts.domain.errors import StrategyError
@@ -40,9 +42,24 @@ class View:
     """Bars, features and the strategy's own holding as of the close of the present bar.
 
     Prices are floats in quote per base, volumes floats in base units.
+    is_flat, is_long, is_short: of what this strategy holds.
     """
 
-    __slots__ = ("_bars", "_close", "_columns", "_cursor", "_features", "_high", "_low", "_open", "_volume", "holding")
+    __slots__ = (
+        "_bars",
+        "_close",
+        "_columns",
+        "_cursor",
+        "_features",
+        "_high",
+        "_holding",
+        "_low",
+        "_open",
+        "_volume",
+        "is_flat",
+        "is_long",
+        "is_short",
+    )
 
     def __init__(self, bars: Bars, features: FeatureSource, cursor: Cursor, holding: Holding) -> None:
         self._bars = bars
@@ -53,8 +70,19 @@ class View:
         self._low = memoryview(bars.low)  # type: ignore[arg-type]
         self._close = memoryview(bars.close)  # type: ignore[arg-type]
         self._volume = memoryview(bars.volume)  # type: ignore[arg-type]
-        self._columns: dict[tuple[str, float], memoryview] = {}
+        self._columns: defaultdict[str, dict[float, memoryview]] = defaultdict(dict)
         self.holding = holding
+
+    @property
+    def holding(self) -> Holding:
+        """What this strategy holds; the engine's to set, with every fill."""
+        return self._holding
+
+    @holding.setter
+    def holding(self, holding: Holding) -> None:
+        self._holding = holding
+        size = holding.size
+        self.is_flat, self.is_long, self.is_short = size == 0.0, size > 0.0, size < 0.0
 
     @property
     def symbol(self) -> str:
@@ -115,15 +143,12 @@ class View:
         return column[end - count : end]
 
     def feature(self, name: str, length: float, ago: int = 0) -> float:
-        """Value of a feature (``qts.strategy.features``) at the present bar, or ``ago`` bars before it.
-
-        The one method that is called several times a bar, so it is written for that.
-        """
+        """Value of a feature (``qts.strategy.features``) at the present bar, or ``ago`` bars before it."""
         row = self._cursor.row
         if not 0 <= ago <= row:
             self._refuse_distance(name, ago)
         try:
-            value = self._columns[name, length][row - ago]
+            value = self._columns[name][length][row - ago]
         except KeyError:
             value = self._opened_column(name, length)[row - ago]
         if value != value:  # noqa: PLR0124 - NaN, the fast way
@@ -133,7 +158,7 @@ class View:
     def _opened_column(self, name: str, length: float) -> memoryview:
         """The feature's column, kept from its first use on; one element read costs less through a memoryview."""
         column = memoryview(self._features.column(name, length))  # type: ignore[arg-type]
-        self._columns[name, length] = column
+        self._columns[name][length] = column
         return column
 
     def _refuse_distance(self, name: str, ago: int) -> None:
@@ -163,14 +188,26 @@ class View:
         """Wallet plus the open position marked at the present close, in quote."""
         return self.holding.marked(self.close)
 
-    @property
-    def is_flat(self) -> bool:
-        return self.holding.size == 0.0
 
-    @property
-    def is_long(self) -> bool:
-        return self.holding.size > 0.0
+class FeatureReader(Protocol):
+    def __call__(self, view: View, length: int, *, ago: int = 0) -> float:
+        """Value at the present bar, or ``ago`` bars before it."""
+        ...
 
-    @property
-    def is_short(self) -> bool:
-        return self.holding.size < 0.0
+
+def feature_reader(name: str, meaning: str) -> FeatureReader:
+    """``View.feature`` for one name. Strategies ask it several times a bar, so it is written for that."""
+
+    def read(view: View, length: int, *, ago: int = 0) -> float:
+        row = view._cursor.row - ago
+        if ago >= 0 and row >= 0:
+            try:
+                value: float = view._columns[name][length][row]
+            except KeyError:
+                return view.feature(name, length, ago)
+            if value == value:  # noqa: PLR0124 - not NaN, the fast way
+                return value
+        return view.feature(name, length, ago)
+
+    read.__name__, read.__qualname__, read.__doc__ = name, name, meaning
+    return read

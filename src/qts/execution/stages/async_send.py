@@ -38,6 +38,7 @@ class SendVerdict(StrEnum):
 
 
 def verdict(order: SplitOrder, ack: OrderAck) -> SendVerdict:
+    """What the answer means for the slice."""
     match ack.outcome:
         case SendOutcome.ACCEPTED | SendOutcome.EXISTS:
             return SendVerdict.LIVE

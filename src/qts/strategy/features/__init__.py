@@ -7,37 +7,15 @@ Each is computed once per run over the whole column and shown only up to the
 present bar; ``registry.py`` lists them, ``columns.py`` hands them to views.
 """
 
-from qts.market.view import View
+from qts.market.view import feature_reader
 
-
-def sma(view: View, length: int, *, ago: int = 0) -> float:
-    """Simple mean of the last ``length`` closes, exact in ticks: equal averages compare equal."""
-    return view.feature("sma", length, ago)
-
-
-def ema(view: View, length: int, *, ago: int = 0) -> float:
-    """Exponential mean of closes, smoothing 2 / (length + 1), seeded with the first simple mean."""
-    return view.feature("ema", length, ago)
-
-
-def rsi(view: View, length: int, *, ago: int = 0) -> float:
-    """Wilder's relative strength index of closes, 0 to 100."""
-    return view.feature("rsi", length, ago)
-
-
-def atr(view: View, length: int, *, ago: int = 0) -> float:
-    """Wilder's average true range, quote per base."""
-    return view.feature("atr", length, ago)
-
-
-def highest(view: View, length: int, *, ago: int = 0) -> float:
-    """Highest high of the last ``length`` bars."""
-    return view.feature("highest", length, ago)
-
-
-def lowest(view: View, length: int, *, ago: int = 0) -> float:
-    """Lowest low of the last ``length`` bars."""
-    return view.feature("lowest", length, ago)
-
+sma = feature_reader("sma", "Simple mean of the last ``length`` closes, exact in ticks: equal averages compare equal.")
+ema = feature_reader(
+    "ema", "Exponential mean of closes, smoothing 2 / (length + 1), seeded with the first simple mean."
+)
+rsi = feature_reader("rsi", "Wilder's relative strength index of closes, 0 to 100.")
+atr = feature_reader("atr", "Wilder's average true range, quote per base.")
+highest = feature_reader("highest", "Highest high of the last ``length`` bars.")
+lowest = feature_reader("lowest", "Lowest low of the last ``length`` bars.")
 
 __all__ = ["atr", "ema", "highest", "lowest", "rsi", "sma"]
