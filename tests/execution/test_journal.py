@@ -5,7 +5,8 @@ Proves: QL-17
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
+from decimal import Decimal
 from itertools import product
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qts.domain.errors import DataError
-from qts.execution.events import OrderEnded, TimeReached
+from qts.execution.events import CancelAck, OrderEnded, TimeReached, VenueStatus
 from qts.execution.journal import GENESIS, Journal, JournalRow, RowKind, chained, decode, encode, first_bad_row
 from qts.execution.journal_check import check_chain
 from tests.execution.journal_entries import KINDS, START, rows, values
@@ -35,6 +36,34 @@ def test_every_event_and_command_comes_back_from_its_text_as_it_was(kind, data):
     assert back == entry
     assert encode(back) == text  # 1.50 stays 1.50: equal decimals are not enough
     assert text.isascii()
+
+
+def as_json(value: object) -> object:
+    """What a general encoder is to make of a value it does not know."""
+    if isinstance(value, Decimal):
+        return str(value)
+    return [getattr(value, field.name) for field in fields(value)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_the_text_is_the_one_a_general_encoder_writes(kind, data):
+    entry = data.draw(values(kind))
+    assert encode(entry) == json.dumps([kind.__name__, as_json(entry)], separators=(",", ":"), default=as_json)
+
+
+@pytest.mark.parametrize(
+    "text", ["", 'a"b', "a\\b", "\x00\x1f\x7f\n\t", "Ünïcödé 한", "\ud800", "\U0001f600", "{x!s}'", "</a>"]
+)
+def test_no_character_of_a_text_is_lost(text):
+    entry = VenueStatus(connected=True, symbol=text)
+    assert encode(entry) == json.dumps(["VenueStatus", [True, True, text]], separators=(",", ":"))
+    assert decode(encode(entry)) == entry
+
+
+def test_what_is_no_member_of_a_declared_enumeration_is_not_written():
+    with pytest.raises(KeyError):
+        encode(CancelAck("a", "gone"))
 
 
 def test_every_kind_of_value_was_tried():

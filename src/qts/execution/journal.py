@@ -9,20 +9,20 @@ a process comes back to where it was.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
-from operator import attrgetter
 from types import NoneType, UnionType
-from typing import Final, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
+from typing import Final, Union, cast, get_args, get_origin, get_type_hints
 
 from qts.domain.errors import DataError, QtsError
 from qts.domain.instant import Instant
 from qts.domain.plain_enum import plain_members
 from qts.domain.value import value
 from qts.execution.commands import Command
+from qts.execution.entry_text import entry_writer
 from qts.execution.events import Event
 
 GENESIS: Final = sha256(b"qts journal 1").hexdigest()
@@ -58,11 +58,11 @@ class Journal:
         self._keeps = keeps
 
     def add(self, kind: RowKind, entry: Event | Command, at: Instant) -> None:
-        text = encode(entry)
-        self.number += 1
-        self.head = chained(self.head, self.number, at, kind, text)
+        text = _WRITERS[type(entry)](entry)
+        self.number = number = self.number + 1
+        self.head = head = chained(self.head, number, at, kind, text)
         if self._keeps:
-            self.pending.append(JournalRow(self.number, at, kind, text, self.head))
+            self.pending.append(JournalRow(number, at, kind, text, head))
 
     def taken(self) -> tuple[JournalRow, ...]:
         """Everything not yet handed to the store, which now has it."""
@@ -88,12 +88,8 @@ def first_bad_row(rows: Iterable[JournalRow], previous: str = GENESIS, number: i
 
 
 def encode(entry: Event | Command) -> str:
-    """The entry as JSON: its type's name and its fields in order. Decimals are text and keep their digits.
-
-    ASCII only, so that whatever a venue says, half a character included, can be hashed and stored.
-    """
-    kind = type(entry)
-    return _ENCODE([kind.__name__, _FIELDS[kind](entry)])
+    """The entry as JSON in ASCII: its type's name and its fields in order. Decimals are text and keep their digits."""
+    return _WRITERS[type(entry)](entry)
 
 
 def decode(text: str) -> Event | Command:
@@ -107,15 +103,7 @@ def decode(text: str) -> Event | Command:
 
 
 _ROOTS: Final = (*get_args(Event), *get_args(Command))
-_Fields: TypeAlias = Callable[[object], object]
-
-
-def _fields_of(kind: type) -> _Fields:
-    names = [field.name for field in fields(kind)]
-    if not names:
-        return lambda _: ()
-    getter = attrgetter(*names)
-    return getter if len(names) > 1 else lambda entry: (getter(entry),)
+_WRITERS: Final = {kind: entry_writer(kind) for kind in _ROOTS}
 
 
 def _types() -> dict[str, type]:
@@ -140,29 +128,9 @@ def _parts(hint: object) -> list[type]:
 
 
 _TYPES: Final = _types()
-_FIELDS: Final[dict[type, _Fields]] = {kind: _fields_of(kind) for kind in _TYPES.values()}
 _HINTS: Final[dict[type, list[object]]] = {
     kind: [get_type_hints(kind)[field.name] for field in fields(kind)] for kind in _TYPES.values()
 }
-
-
-def _default(value: object) -> object:
-    if type(value) is Decimal:
-        return str(value)
-    return _FIELDS[type(value)](value)
-
-
-def _encoder() -> Callable[[object], str]:
-    """``JSONEncoder.encode`` builds its C encoder anew for every call; a journal calls it for every row."""
-    encoder = json.JSONEncoder(separators=(",", ":"), default=_default)
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return encoder.encode
-    write = make(None, _default, json.encoder.encode_basestring_ascii, None, ":", ",", *(False, False, False))
-    return lambda value: "".join(write(value, 0))
-
-
-_ENCODE: Final = _encoder()
 
 
 def _read(hint: object, value: object) -> object:  # noqa: PLR0911 - one shape, one answer
