@@ -10,7 +10,7 @@ toward the entry), and every order passes the gate here. Nothing is sent.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
 from qts.domain.errors import StrategyError
 from qts.domain.instant import Duration, Instant
@@ -92,14 +92,16 @@ class DecisionCycle:
 
     def plan(self, answer: Answer, desk: Desk, now: Instant) -> Plan:
         """Raises StrategyError when the answer is not one a strategy may give."""
-        draft = _Draft(self._ways, self._gate, desk, now)
-        for intent in _intents(answer, self._ways.instrument, desk):
-            if intent.symbol is not None and intent.symbol != self._ways.instrument.symbol:
+        ways, gate = self._ways, self._gate
+        draft = _Draft(ways, gate, desk, now)
+        intents = (answer,) if isinstance(answer, Intent) else _intents(answer, ways.instrument, desk)
+        for intent in intents:
+            if intent.symbol is not None and intent.symbol != ways.instrument.symbol:
                 raise StrategyError(
-                    f"the strategy speaks of {intent.symbol!r}, the run trades {self._ways.instrument.symbol}",
+                    f"the strategy speaks of {intent.symbol!r}, the run trades {ways.instrument.symbol}",
                     next_step="leave the symbol out, or run the strategy on that symbol's data",
                 )
-            objections = self._gate.before_intent("", intent, desk.state, now)
+            objections = gate.before_intent("", intent, desk.state, now)
             if objections:
                 draft.object_to(objections)
                 continue
@@ -108,11 +110,10 @@ class DecisionCycle:
 
 
 def _intents(answer: Answer, instrument: Instrument, desk: Desk) -> Iterable[Intent]:
+    """What an answer that is no single intent stands for."""
     match answer:
         case None:
             return ()
-        case Intent():
-            return (answer,)
         case Targets():
             return _rebalancing(answer, instrument, desk)
         case list() | tuple() if all(isinstance(item, Intent) for item in answer):
@@ -140,9 +141,14 @@ def _rebalancing(targets: Targets, instrument: Instrument, desk: Desk) -> Iterab
             yield Intent(action=action, symbol=symbol, quantity=quantity, reason=f"target {weight}")
 
 
+_Pair: TypeAlias = tuple[Decimal | None, Decimal | None]
+"""Stop loss and take profit."""
+
+_NO_PAIR: Final[_Pair] = (None, None)
 _SIDES: Final = {Action.BUY: Side.BUY, Action.SELL: Side.SELL}
 _BUY, _SELL, _REDUCE, _INCREASE = Side.BUY, Side.SELL, Effect.REDUCE, Effect.INCREASE
 _MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
+_CLOSE, _URGENT, _NORMAL = Action.CLOSE, Urgency.URGENT, Urgency.NORMAL
 """Names of the module: reading an enum's member costs several times as much."""
 
 
@@ -152,8 +158,8 @@ class _Draft:
     def __init__(self, ways: Ways, gate: RiskGate, desk: Desk, now: Instant) -> None:
         self._ways = ways
         self._gate = gate
-        self._desk_seen = desk
-        self._sent_since: Order | None = None
+        self._desk = desk  # with every order of this draft counted in but the last one
+        self._last: Order | None = None
         self._held = desk.state.position
         self._now = now
         self._count = 0
@@ -162,28 +168,26 @@ class _Draft:
         self.protection: Protection | None = None
         self.not_sent: list[NotSent] = []
 
-    @property
-    def _desk(self) -> Desk:
-        """The desk with every order of this draft counted in; most drafts end before anybody asks for the last one."""
-        if self._sent_since is not None:
-            sent, self._sent_since = self._sent_since, None
-            self._desk_seen = self._as_if_sent(sent)
-        return self._desk_seen
-
     def add(self, intent: Intent) -> None:
+        if self._last is not None:
+            self._count_last(self._last)
         side = _SIDES.get(intent.action)
         if side is not None:
             self._trade(intent, side)
-        elif intent.action is Action.CLOSE:
+        elif intent.action is _CLOSE:
             self._close(intent)
         else:
             self._protect(intent)
+
+    def _count_last(self, last: Order) -> None:
+        """Done once somebody looks at the desk again; most drafts end before that."""
+        self._desk, self._last = self._as_if_sent(last), None
 
     def _close(self, intent: Intent) -> None:
         position = self._desk.state.position
         if position:
             side = _SELL if position > ZERO else _BUY
-            self._judge(self._order(intent, side, position.copy_abs(), _REDUCE), intent)
+            self._judge(intent, side, position.copy_abs(), _REDUCE, self._working_price(intent, side))
 
     def _protect(self, intent: Intent) -> None:
         """The pair of the position that is held now: what this answer is about to open brings its own."""
@@ -191,40 +195,44 @@ class _Draft:
             self._refuse(RefusalCode.NOTHING_TO_CLOSE, "protect() while flat")
             return
         side = Side.BUY if self._held > 0 else Side.SELL
-        stop, target = self._pair(intent, side)
-        if self._pair_fits(side, self._desk.last_price, stop, target):
+        pair = self._pair(intent, side)
+        if self._pair_fits(side, self._desk.last_price, pair):
+            stop, target = pair
             said = self.protection
             if said is not None:  # said twice in one answer: the later price rules, a price left out stays
                 stop, target = stop or said.stop_loss, target or said.take_profit
             self.protection = Protection(stop_loss=stop, take_profit=target)
 
     def _trade(self, intent: Intent, side: Side) -> None:
-        opposing = self._desk.state.opposing(side)
-        entry = self._entry_price(intent, side)
-        stop, target = self._pair(intent, side)
-        if not self._pair_fits(side, entry, stop, target):
+        ways, desk = self._ways, self._desk
+        opposing = desk.state.opposing(side)
+        price = self._working_price(intent, side)
+        entry = desk.last_price if price is None else price
+        pair = self._pair(intent, side)
+        if pair is not _NO_PAIR and not self._pair_fits(side, entry, pair):
             return
         if intent.quantity is not None:
-            quantity = self._ways.instrument.quantity_down(intent.quantity)
+            quantity = ways.instrument.quantity_down(intent.quantity)
             closing = min(opposing, quantity) if opposing else ZERO
             opening = quantity - closing
         else:
             closing = opposing
-            sized = self._sized(intent, entry, stop)
+            sized = self._sized(intent, entry, pair[0])
             if sized is None:
                 return
             opening = sized
         if closing > ZERO:
-            self._judge(self._order(intent, side, closing, _REDUCE), intent)
-        if opening * entry < self._ways.instrument.notional_min and opening > ZERO:
-            self._refuse(
-                RefusalCode.NOTIONAL_BELOW_MINIMUM,
-                f"{plain(opening)} at {plain(entry)} is worth less than {plain(self._ways.instrument.notional_min)}",
-            )
-        elif opening > ZERO:
-            self._judge(self._order(intent, side, opening, _INCREASE, (stop, target)), intent)
+            self._judge(intent, side, closing, _REDUCE, price)
+        if opening > ZERO:
+            if opening * entry < ways.instrument.notional_min:
+                self._refuse(
+                    RefusalCode.NOTIONAL_BELOW_MINIMUM,
+                    f"{plain(opening)} at {plain(entry)} is worth less than {plain(ways.instrument.notional_min)}",
+                )
+            else:
+                self._judge(intent, side, opening, _INCREASE, price, pair=pair)
         elif not closing:
-            self._refuse(RefusalCode.QUANTITY_BELOW_LOT, f"less than one lot of {plain(self._ways.instrument.lot)}")
+            self._refuse(RefusalCode.QUANTITY_BELOW_LOT, f"less than one lot of {plain(ways.instrument.lot)}")
 
     def _sized(self, intent: Intent, entry: Decimal, stop: Decimal | None) -> Decimal | None:
         state, limits = self._desk.state, self._ways.limits
@@ -253,11 +261,8 @@ class _Draft:
         state = self._desk.state
         return state.equity - abs(state.position) * self._desk.last_price * self._ways.cost_rate
 
-    def _entry_price(self, intent: Intent, side: Side) -> Decimal:
-        price = self._working_price(intent, side)
-        return self._desk.last_price if price is None else price
-
     def _working_price(self, intent: Intent, side: Side) -> Decimal | None:
+        """Limit or trigger on the tick grid, None at market."""
         instrument = self._ways.instrument
         if intent.limit is not None:
             return instrument.price_down(intent.limit) if side is _BUY else instrument.price_up(intent.limit)
@@ -265,10 +270,10 @@ class _Draft:
             return instrument.price_up(intent.trigger) if side is _BUY else instrument.price_down(intent.trigger)
         return None
 
-    def _pair(self, intent: Intent, side: Side) -> tuple[Decimal | None, Decimal | None]:
+    def _pair(self, intent: Intent, side: Side) -> _Pair:
         """Stop and target on the tick grid, rounded toward the entry of a position on ``side``."""
         if intent.stop_loss is None and intent.take_profit is None:
-            return None, None
+            return _NO_PAIR
         instrument = self._ways.instrument
         toward_up, toward_down = (instrument.price_up, instrument.price_down)
         if side is Side.SELL:
@@ -277,7 +282,8 @@ class _Draft:
         target = None if intent.take_profit is None else toward_down(intent.take_profit)
         return stop, target
 
-    def _pair_fits(self, side: Side, entry: Decimal, stop: Decimal | None, target: Decimal | None) -> bool:
+    def _pair_fits(self, side: Side, entry: Decimal, pair: _Pair) -> bool:
+        stop, target = pair
         if stop is not None and not (entry - stop) * side.sign > 0:
             code, what = RefusalCode.STOP_ON_WRONG_SIDE, f"stop loss {plain(stop)}"
         elif target is not None and not (target - entry) * side.sign > 0:
@@ -287,47 +293,50 @@ class _Draft:
         self._refuse(code, f"{side} at {plain(entry)} with {what}")
         return False
 
-    def _order(
+    def _judge(
         self,
         intent: Intent,
         side: Side,
         quantity: Decimal,
         effect: Effect,
-        pair: tuple[Decimal | None, Decimal | None] = (None, None),
-    ) -> Order:
-        price, (stop, target) = self._working_price(intent, side), pair
-        kind, good_until = _MARKET, None
+        price: Decimal | None,
+        *,
+        pair: _Pair = _NO_PAIR,
+    ) -> None:
+        """Make an order of it and ask the gate; what it allows joins the plan, what it refuses is told."""
+        if self._last is not None:
+            self._count_last(self._last)
+        ways, now, kind, good_until = self._ways, self._now, _MARKET, None
         if price is not None:
             kind = _LIMIT if intent.limit is not None else _STOP
-            good_until = self._now + (intent.over_bars + intent.good_for_bars) * self._ways.interval_ms
-        return Order(
+            good_until = now + (intent.over_bars + intent.good_for_bars) * ways.interval_ms
+        order = Order(
             self._next_id(),
-            self._ways.instrument.symbol,
+            ways.instrument.symbol,
             side,
             kind,
             quantity,
             effect,
             price,
-            stop,
-            target,
-            self._now,
+            pair[0],
+            pair[1],
+            now,
             good_until,
             intent.reason,
         )
+        desk = self._desk
+        verdict = self._gate.before_route(order, desk.state, now)
+        if isinstance(verdict, Refused):
+            self.not_sent.append(NotSent(order_id=order.order_id, codes=verdict.codes, detail=verdict.detail))
+            return
+        self.orders.append(verdict)
+        self.decisions.append(_decision(order, intent, desk.last_price, ways.interval_ms))
+        self._last = order
 
     def _next_id(self) -> str:
         """Symbol, instant and ordinal: the same decision has the same id in every process."""
         self._count += 1
         return f"{self._ways.instrument.symbol}-{self._now}-{self._count}"
-
-    def _judge(self, order: Order, intent: Intent) -> None:
-        verdict = self._gate.before_route(order, self._desk.state, self._now)
-        if isinstance(verdict, Refused):
-            self.not_sent.append(NotSent(order_id=order.order_id, codes=verdict.codes, detail=verdict.detail))
-            return
-        self.orders.append(verdict)
-        self.decisions.append(_decision(verdict, intent, self._desk_seen.last_price, self._ways.interval_ms))
-        self._sent_since = order
 
     def object_to(self, objections: tuple[Objection, ...]) -> None:
         """The strategy may not want this at all; every reason is kept."""
@@ -354,13 +363,12 @@ class _Draft:
         return replace(desk, state=replace(state, pending_sell=state.pending_sell + order.quantity))
 
 
-def _decision(approved: Approved, intent: Intent, arrival_price: Decimal, interval_ms: Duration) -> OrderDecision:
-    if not intent.says_how:
-        return OrderDecision(approved.order, arrival_price)
+def _decision(order: Order, intent: Intent, arrival_price: Decimal, interval_ms: Duration) -> OrderDecision:
     return OrderDecision(
-        approved.order,
+        order,
         arrival_price,
-        algorithm=None if intent.algorithm is None else SplitAlgorithm(intent.algorithm),
-        urgency=Urgency.URGENT if intent.urgent else Urgency.NORMAL,
-        horizon_ms=intent.over_bars * interval_ms,
+        "",
+        None if intent.algorithm is None else SplitAlgorithm(intent.algorithm),
+        _URGENT if intent.urgent else _NORMAL,
+        intent.over_bars * interval_ms,
     )

@@ -142,7 +142,11 @@ class RiskGate:
             no = _must_reduce(order, state)
             objections = [] if no is None else [no]
         else:
-            objections = [found for rule in self._rules if (found := rule(order, state, now)) is not None]
+            objections = []
+            for rule in self._rules:
+                no = rule(order, state, now)
+                if no is not None:
+                    objections.append(no)
         if not objections:
             return Approved(order)
         sorted_objections = _worst_first(objections)

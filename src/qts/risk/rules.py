@@ -5,13 +5,16 @@ objection, never a pass.
 """
 
 from decimal import Decimal
+from typing import Final
 
 from qts.domain.instant import Duration, Instant, format_duration
 from qts.domain.money import ZERO, plain
-from qts.domain.order import Order
+from qts.domain.order import Order, Side
 from qts.domain.refusal import RefusalCode
 from qts.risk.gate import AccountState, Objection, Rule
 from qts.risk.policy import RiskLimits
+
+_BUY: Final = Side.BUY
 
 
 def rules_of(limits: RiskLimits) -> tuple[Rule, ...]:
@@ -72,7 +75,8 @@ def order_notional(multiple_max: Decimal) -> Rule:
     """One order's notional may be at most this multiple of equity."""
 
     def rule(order: Order, state: AccountState, now: Instant) -> Objection | None:  # noqa: ARG001
-        notional = _notional(order, state)
+        price = order.price if order.price is not None else state.last_price
+        notional = None if price is None else order.quantity * price
         if notional is not None and notional <= multiple_max * state.equity:
             return None
         return Objection(
@@ -89,8 +93,8 @@ def leverage_cap(leverage_max: Decimal) -> Rule:
     def rule(order: Order, state: AccountState, now: Instant) -> Objection | None:  # noqa: ARG001
         price = order.price if order.price is not None else state.last_price
         if price is not None:
-            before, size = state.position_if_filled(order.side), order.quantity
-            after = abs(before + size if order.side.sign > 0 else before - size) * price
+            side, before = order.side, state.position_if_filled(order.side)
+            after = abs(before + order.quantity if side is _BUY else before - order.quantity) * price
             if after <= leverage_max * state.equity:
                 return None
         else:
@@ -101,11 +105,6 @@ def leverage_cap(leverage_max: Decimal) -> Rule:
         )
 
     return rule
-
-
-def _notional(order: Order, state: AccountState) -> Decimal | None:
-    price = order.price if order.price is not None else state.last_price
-    return None if price is None else order.quantity * price
 
 
 def _money(amount: Decimal | None) -> str:
