@@ -9,13 +9,13 @@ a process comes back to where it was.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
 from types import NoneType, UnionType
-from typing import Final, Union, cast, get_args, get_origin, get_type_hints
+from typing import Final, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from qts.domain.errors import DataError, QtsError
 from qts.domain.instant import Instant
@@ -96,7 +96,7 @@ def decode(text: str) -> Event | Command:
     """The entry that ``encode`` wrote. Raises DataError for a type or a shape this version does not know."""
     try:
         name, values = json.loads(text)
-        entry = _read(_TYPES[name], values)
+        entry = _ENTRIES[name](values)
     except (KeyError, TypeError, ValueError, ArithmeticError, QtsError) as error:
         raise DataError(f"not a journal entry: {text[:80]} ({error})") from error
     return cast("Event | Command", entry)
@@ -104,6 +104,8 @@ def decode(text: str) -> Event | Command:
 
 _ROOTS: Final = (*get_args(Event), *get_args(Command))
 _WRITERS: Final = {kind: entry_writer(kind) for kind in _ROOTS}
+
+_Read: TypeAlias = Callable[[object], object]
 
 
 def _types() -> dict[str, type]:
@@ -128,37 +130,83 @@ def _parts(hint: object) -> list[type]:
 
 
 _TYPES: Final = _types()
-_HINTS: Final[dict[type, list[object]]] = {
-    kind: [get_type_hints(kind)[field.name] for field in fields(kind)] for kind in _TYPES.values()
-}
 
 
-def _read(hint: object, value: object) -> object:  # noqa: PLR0911 - one shape, one answer
-    origin = get_origin(hint)
+def _reader(hint: object) -> _Read:
+    """What reads a value of the type back from JSON. Raises TypeError for a type that a journal cannot hold."""
+    origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        options = get_args(hint)
-        if value is None and NoneType in options:
-            return None
-        return _read(next(each for each in options if each is not NoneType), value)
+        some = _reader(next(each for each in arguments if each is not NoneType))
+        return _optional(some) if NoneType in arguments else some
     if origin is tuple:
-        inner = get_args(hint)[0]
-        return tuple(_read(inner, each) for each in _listed(value))
-    assert isinstance(hint, type)
-    if is_dataclass(hint):
-        hints = _HINTS[hint]
-        return hint(**{f.name: _read(h, v) for f, h, v in zip(fields(hint), hints, _listed(value), strict=True)})
+        return _several(_reader(arguments[0]))
     if hint is Decimal:
-        return Decimal(str(value))
-    if issubclass(hint, StrEnum):
-        return hint(str(value))
+        return _decimal
     if hint is bool or hint is int or hint is str:
-        if type(value) is not hint:
-            raise TypeError(f"{value!r} is not {hint.__name__}")
-        return value
+        return _exactly(hint)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _held(hint)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return _member(hint)
     raise TypeError(f"{hint} cannot be read back")
+
+
+def _held(kind: type) -> _Read:
+    """Asked for when something is read: contracts may hold each other."""
+
+    def read(values: object) -> object:
+        return _READERS[kind](values)
+
+    return read
+
+
+def _optional(some: _Read) -> _Read:
+    return lambda value: None if value is None else some(value)
+
+
+def _several(one: _Read) -> _Read:
+    return lambda values: tuple([one(each) for each in _listed(values)])
+
+
+def _decimal(value: object) -> Decimal:
+    return Decimal(value if type(value) is str else str(value))
+
+
+def _exactly(kind: type) -> _Read:
+    def read(value: object) -> object:
+        if type(value) is not kind:
+            raise TypeError(f"{value!r} is not {kind.__name__}")
+        return value
+
+    return read
+
+
+def _member(kind: type[StrEnum]) -> _Read:
+    members = {each.value: each for each in kind}
+
+    def read(value: object) -> object:
+        found = members.get(value) if type(value) is str else None
+        return kind(str(value)) if found is None else found
+
+    return read
+
+
+def _whole(kind: type) -> _Read:
+    """Of a value of the contracts: as many parts as it has fields, each of its field's type."""
+    hints = get_type_hints(kind)
+    members = fields(kind)
+    names = [each.name for each in members]
+    parts = [_reader(hints[name]) for name in names]
+    if any(each.kw_only for each in members):
+        return lambda values: kind(**{n: part(v) for n, part, v in zip(names, parts, _listed(values), strict=True)})
+    return lambda values: kind(*[part(v) for part, v in zip(parts, _listed(values), strict=True)])
 
 
 def _listed(value: object) -> list[object]:
     if not isinstance(value, list):
         raise TypeError(f"{value!r} is not a list")
     return value
+
+
+_READERS: Final[dict[type, _Read]] = {kind: _whole(kind) for kind in _TYPES.values()}
+_ENTRIES: Final[dict[str, _Read]] = {kind.__name__: read for kind, read in _READERS.items()}
