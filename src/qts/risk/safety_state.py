@@ -45,9 +45,10 @@ class SafetyState(StrEnum):
     FAIL = "fail"
     LOCKDOWN = "lockdown"
 
-    @property
-    def may_increase(self) -> bool:
-        return self is SafetyState.NORMAL or self is SafetyState.WARNING
+    may_increase: bool
+
+    def __init__(self, word: str) -> None:
+        self.may_increase = word in {"normal", "warning"}
 
     @property
     def word(self) -> OperatingWord:

@@ -37,6 +37,7 @@ from qts.risk.policy import RiskLimits
 from qts.risk.rules import rules_of
 from qts.simulation.assumptions import sentences
 from qts.simulation.bar_market import BarMarket
+from qts.simulation.collector import rarely_collected
 from qts.simulation.columns import market_columns
 from qts.simulation.costs import Frictions
 from qts.simulation.direct_line import DirectLine
@@ -81,7 +82,7 @@ def run_backtest(dataset: Dataset, strategy: Strategy, terms: Terms, engine: Eng
     when the strategy fails, answers nonsense, or never had enough history to speak.
     """
     _refuse_mismatch(dataset, strategy)
-    with localcontext(), np.errstate():  # what a strategy does to the arithmetic of its thread ends with its run
+    with rarely_collected(), localcontext(), np.errstate():  # what a strategy does to its thread ends with its run
         return _Run(dataset, strategy, terms).result(engine)
 
 
