@@ -8,6 +8,7 @@ per base on the tick grid, instants ms UTC.
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from qts.domain.errors import StrategyError, UsageError
 from qts.domain.instant import Duration, Instant
@@ -196,8 +197,7 @@ class ExecutionAlert:
     message: str
 
 
-@value
-class PreCheckResult:
+class PreCheckResult(NamedTuple):
     """quantity: what may be executed, after reductions; 0 when refused. reason: why refused or reduced, else ''."""
 
     quantity: Decimal
