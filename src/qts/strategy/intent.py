@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from numbers import Real
-from typing import TypeAlias, TypedDict, Unpack
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 from qts.domain.errors import StrategyError, did_you_mean
-from qts.domain.money import exact
+from qts.domain.money import ZERO, exact
 from qts.domain.plain_enum import plain_members
 from qts.domain.value import value
 
 Number: TypeAlias = float | int | Decimal
 
 _NUMBER_MAX = 10**18
+_AMOUNT_MAX = Decimal(_NUMBER_MAX)
 """Beyond any price, quantity or weight there is; what is larger is a mistake and does not fit exact arithmetic."""
 
 
@@ -83,10 +84,8 @@ class Intent:
         return self.over_bars != 0 or self.algorithm is not None or self.urgent is not False
 
     def __post_init__(self) -> None:
-        for name in _AMOUNTS:
-            value = getattr(self, name)
-            if value is not None:
-                self._refuse_bad_amount(name, value)
+        if not self.quantity is self.limit is self.trigger is self.stop_loss is self.take_profit is None:
+            self._refuse_bad_amounts()
         if self.weight is not None and not (_is_finite(self.weight) and 0 < self.weight <= _NUMBER_MAX):
             raise StrategyError(f"{self.action}: weight must be a number above 0, not {self.weight!r}")
         if type(self.good_for_bars) is not int:
@@ -131,11 +130,15 @@ class Intent:
                 next_step='leave over_bars out, or say algorithm="twap"',
             )
 
-    def _refuse_bad_amount(self, name: str, value: object) -> None:
-        if not isinstance(value, Decimal):
-            raise StrategyError(f"{self.action}: {name} must be a Decimal, not {value!r}", next_step=_BUILD)
-        if not (value.is_finite() and 0 < value <= _NUMBER_MAX):
-            raise StrategyError(f"{self.action}: {name} must be above 0, not {value}")
+    def _refuse_bad_amounts(self) -> None:
+        for name in _AMOUNTS:
+            amount = getattr(self, name)
+            if amount is None:
+                continue
+            if not isinstance(amount, Decimal):
+                raise StrategyError(f"{self.action}: {name} must be a Decimal, not {amount!r}", next_step=_BUILD)
+            if not (amount.is_finite() and ZERO < amount <= _AMOUNT_MAX):
+                raise StrategyError(f"{self.action}: {name} must be above 0, not {amount}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,9 @@ class _Wishes(TypedDict, total=False):
     urgent: bool
 
 
+_KNOWN = frozenset(_Wishes.__annotations__)
+
+
 def buy(symbol: str | None = None, **wishes: Unpack[_Wishes]) -> Intent:
     """Buy: opens or adds to a long; a short is closed first. See ``Intent`` for the wishes."""
     return _trade(Action.BUY, symbol, wishes)
@@ -182,28 +188,18 @@ def sell(symbol: str | None = None, **wishes: Unpack[_Wishes]) -> Intent:
 
 
 def _trade(action: Action, symbol: str | None, wishes: _Wishes) -> Intent:
-    known = _Wishes.__annotations__
-    if not wishes.keys() <= known.keys():
+    if not _KNOWN.issuperset(wishes):
+        known = _Wishes.__annotations__
         unknown = sorted(set(wishes) - set(known))
         raise StrategyError(
             f"{action}() does not know {unknown[0]!r}.{did_you_mean(unknown[0], known)}",
             next_step=f"it takes: {', '.join(known)}",
         )
-    return Intent(
-        action,
-        symbol,
-        _amount("quantity", wishes.get("quantity")),
-        wishes.get("weight"),
-        _amount("limit", wishes.get("limit")),
-        _amount("trigger", wishes.get("trigger")),
-        _amount("stop_loss", wishes.get("stop_loss")),
-        _amount("take_profit", wishes.get("take_profit")),
-        wishes.get("good_for_bars", 1),
-        wishes.get("reason", ""),
-        wishes.get("over_bars", 0),
-        wishes.get("algorithm"),
-        wishes.get("urgent", False),
-    )
+    made: dict[str, Any] = dict(wishes)
+    for name in _AMOUNTS:
+        if name in made:
+            made[name] = _amount(name, made[name])
+    return Intent(action, symbol, **made)
 
 
 def close(
