@@ -40,6 +40,7 @@ class Book:
     """One symbol's position and wallet. ``capital``: starting money in quote; ``leverage``: whole, 1 or more."""
 
     __slots__ = (
+        "_divisor",
         "basis",
         "bought",
         "capital",
@@ -56,6 +57,7 @@ class Book:
     def __init__(self, capital: Decimal, leverage: int) -> None:
         self.capital = on_money_grid(capital)
         self.leverage = leverage
+        self._divisor = Decimal(leverage)
         self.wallet = self.capital
         self.position = ZERO
         self.basis = ZERO
@@ -87,9 +89,9 @@ class Book:
     def equity(self, price: Decimal) -> Decimal:
         return self.wallet + self.unrealized(price)
 
-    def margin_for(self, quantity: Decimal, price: Decimal) -> Decimal:
-        """Isolated margin that opening ``quantity`` at ``price`` sets aside, rounded up to the money grid."""
-        return (quantity * price / self.leverage).quantize(MONEY_GRID, ROUND_CEILING)
+    def margin_for(self, notional: Decimal) -> Decimal:
+        """Isolated margin that opening so much, quote, sets aside, rounded up to the money grid."""
+        return (notional / self._divisor).quantize(MONEY_GRID, ROUND_CEILING)
 
     def fill(self, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> Decimal:
         """Post an execution; returns the realised P&L before fees.
@@ -99,17 +101,17 @@ class Book:
         cover comes out of the margin of what is still held.
         """
         buys, opening, realized = side.sign > 0, quantity, ZERO
+        notional = opened = quantity * price
         opposing = self.opposing(side)
         if opposing:
-            closing = min(quantity, opposing)
+            closing = quantity if quantity < opposing else opposing
             realized = self._close(closing, price)
             opening = quantity - closing
-        if opening > ZERO:
-            signed = opening if buys else -opening
-            self.position += signed
-            self.basis += signed * price
-            self.margin += self.margin_for(opening, price)
-        notional = quantity * price
+            opened = opening * price
+        if opening:
+            self.position += opening if buys else -opening
+            self.basis += opened if buys else -opened
+            self.margin += self.margin_for(opened)
         self.bought += notional if buys else -notional
         self.wallet -= fee
         self.fees += fee
@@ -156,18 +158,19 @@ class Book:
         return credit
 
     def holding(self) -> Holding:
-        if not self.position:
-            return Holding(self.position, None, float(self.wallet), 0.0, 0.0)
-        entry = self.basis / self.position
-        return Holding(self.position, float(entry), float(self.wallet), float(self.position), float(self.basis))
+        position, basis = self.position, self.basis
+        if not position:
+            return Holding(position, None, float(self.wallet), 0.0, 0.0)
+        return Holding(position, float(basis / position), float(self.wallet), float(position), float(basis))
 
     def check(self) -> None:
         """Raises AssertionError when money was created or lost; no interpreter flag removes an explicit raise."""
-        left = self.wallet - self.basis
+        position, basis = self.position, self.basis
+        left = self.wallet - basis
         right = self.capital - self.bought - self.fees - self.funding - self.liquidation_fees + self.insurance
         if left != right:
             raise AssertionError(f"the book does not add up: {left} != {right}")
-        if bool(self.position) != bool(self.basis):
-            raise AssertionError(f"position {self.position} with basis {self.basis}")
-        if not self.position and self.margin:
+        if (not position) is not (not basis):
+            raise AssertionError(f"position {position} with basis {basis}")
+        if not position and self.margin:
             raise AssertionError(f"flat, yet {self.margin} is set aside")

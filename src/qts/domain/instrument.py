@@ -1,6 +1,6 @@
 """What is traded, and the grids its prices and quantities lie on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from qts.domain.errors import DataError
@@ -26,6 +26,7 @@ class Instrument:
     tick: Decimal
     lot: Decimal
     notional_min: Decimal
+    _tick_is_one_digit: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("tick", "lot"):
@@ -37,14 +38,19 @@ class Instrument:
             raise DataError(
                 f"{self.symbol}: tick {plain(self.tick)} times lot {plain(self.lot)} is finer than {plain(MONEY_GRID)}"
             )
+        object.__setattr__(self, "_tick_is_one_digit", self.tick.as_tuple().digits == (1,))
 
     def price(self, value: float) -> Decimal:
         """The tick nearest to a market price read from a column (ties to the even tick)."""
-        return (Decimal(repr(float(value))) / self.tick).quantize(_WHOLE, ROUND_HALF_EVEN) * self.tick
+        number, tick = Decimal(repr(float(value))), self.tick
+        if self._tick_is_one_digit:  # a power of ten: its grid is that of the digits
+            return number.quantize(tick, ROUND_HALF_EVEN)
+        return (number / tick).quantize(_WHOLE, ROUND_HALF_EVEN) * tick
 
     def price_down(self, value: Decimal) -> Decimal:
-        """The highest tick not above ``value``."""
-        return _steps_down(value, self.tick) * self.tick
+        """The highest tick not above ``value``; a decimal's own division cuts toward 0."""
+        steps, rest = divmod(value, self.tick)
+        return (steps - _WHOLE if rest < ZERO else steps) * self.tick
 
     def price_up(self, value: Decimal) -> Decimal:
         """The lowest tick not below ``value``."""
@@ -53,7 +59,8 @@ class Instrument:
 
     def quantity_down(self, value: Decimal) -> Decimal:
         """The largest whole number of lots not above ``value`` (0 or more)."""
-        return _steps_down(value, self.lot) * self.lot
+        steps, rest = divmod(value, self.lot)
+        return (steps - _WHOLE if rest < ZERO else steps) * self.lot
 
     def facts(self) -> dict[str, str]:
         """The instrument as plain text, for fingerprints and manifests."""
@@ -65,9 +72,3 @@ class Instrument:
             "lot": plain(self.lot),
             "notional_min": plain(self.notional_min),
         }
-
-
-def _steps_down(value: Decimal, step: Decimal) -> Decimal:
-    """The highest whole number of steps that is not above ``value``; a decimal's own division cuts toward 0."""
-    steps, rest = divmod(value, step)
-    return steps - _WHOLE if rest < ZERO else steps

@@ -41,6 +41,7 @@ from qts.simulation.collector import rarely_collected
 from qts.simulation.columns import market_columns
 from qts.simulation.costs import Frictions
 from qts.simulation.direct_line import DirectLine
+from qts.simulation.held_columns import HeldColumns
 from qts.simulation.inputs import require_inputs
 from qts.simulation.result import CostSplit, ProtectionChange, Provenance, Refusal, RunResult
 from qts.simulation.run_account import blamed, not_executed, stopped_by
@@ -165,7 +166,7 @@ class _Run:
         self._reasons: dict[str, str] = {}
         rows = len(self._bars)
         self._equity = np.empty(rows)
-        self._holdings = [(0, self._view.holding)]  # with the row at whose close each is first seen
+        self._held = HeldColumns(self._view.holding)
 
     def _machine(self, gate: RiskGate) -> ExecutionController:
         instrument = self._dataset.instrument
@@ -184,7 +185,7 @@ class _Run:
             self._terms.capital,
             rules=VenueRules(cancels_are_streamed=False),
             brackets=self._columns.brackets,
-            stream=line.streamed,
+            stream=line.tell,
             reason_of=self._reason_of,
         )
 
@@ -229,7 +230,7 @@ class _Run:
                 row = quiet + 1
             else:
                 row = rows
-        self._mark_stretches()
+        self._held.mark(self._columns.mark_close, self._equity)
 
     def _quiet_until(self, row: int, end: int) -> int:
         """The first row on which market or machine may do something: a price, or a timer that its close serves."""
@@ -278,8 +279,8 @@ class _Run:
         if happened == self._happened:
             return
         self._happened = happened
-        self._view.holding = exchange.book.holding()
-        self._holdings.append((row, self._view.holding))
+        self._view.holding = holding = exchange.book.holding()
+        self._held.add(row, holding)
         if self._hears_fills:
             new_fills = exchange.fills[self._fills_told :]
             self._fills_told = len(exchange.fills)
@@ -298,14 +299,6 @@ class _Run:
         if due is not None and due <= now:
             with exact_arithmetic():
                 line.tell(TimeReached())
-
-    def _mark_stretches(self) -> None:
-        """Equity at every close: ``Holding.marked`` by the column."""
-        rows = np.diff([row for row, _ in self._holdings], append=len(self._bars))
-        held = [holding for _, holding in self._holdings]
-        np.multiply(np.repeat([each.size for each in held], rows), self._columns.mark_close, out=self._equity)
-        self._equity -= np.repeat([each.basis for each in held], rows)
-        self._equity += np.repeat([each.wallet for each in held], rows)
 
     def _ask(self, row: int) -> Answer:
         if row < self._strategy.warmup:
@@ -380,7 +373,7 @@ class _Run:
             opened_at=bars.opened_at,
             close=bars.close,
             equity=self._equity,
-            size_changes=tuple((row, holding.size) for row, holding in self._holdings),
+            size_changes=self._held.size_changes(),
             fills=tuple(exchange.fills),
             funding_payments=tuple(exchange.payments),
             trades=trades,

@@ -42,7 +42,7 @@ from qts.simulation.venue_orders import FillPrice, Phase, Working
 
 _LOOK_AHEAD_ROWS_FIRST = 64
 _LOOK_AHEAD_ROWS_MAX = 16_384
-_NO_BAR = BarPrices(float("nan"), float("nan"), float("nan"))
+_NEVER = 2**63 - 1
 _AT_MARKET, _TAKER = Phase.AT_MARKET, Liquidity.TAKER  # a name of the module costs a tenth of a member's
 
 
@@ -62,10 +62,11 @@ class BarMarket:
         self._highs, self._lows, self._volumes = _elements(bars.high), _elements(bars.low), _elements(bars.volume)
         self._funding = columns.funding
         self._funding_next = 0
+        self._funding_row = self._row_of_funding()
         self._look_ahead = _LOOK_AHEAD_ROWS_FIRST
         self._seen = (0, 0)
         self._row = 0
-        self._bar = _NO_BAR
+        self._bar_seen: BarPrices | None = None
         self._open_on_grid: Decimal | None = None
         self._liquidity: Decimal | None = None
 
@@ -82,9 +83,7 @@ class BarMarket:
                 return row
         liquidation = None
         if position:
-            if self._funding_next < len(self._funding):
-                end = min(end, max(row, self._funding[self._funding_next].row))
-            end = min(end, self._columns.next_bracket_change(row))
+            end = min(end, max(row, self._funding_row), self._columns.next_bracket_change(row))
             liquidation = self._ledger.liquidation
         if not open_orders and liquidation is None:
             return end
@@ -96,47 +95,58 @@ class BarMarket:
 
     def step(self, row: int) -> None:
         """Let bar ``row`` happen. Rows are given in increasing order."""
+        book, orders = self._book, self._orders
         with exact_arithmetic():
-            self._begin(row)
-            self._settle_funding(row, at_open=True)
-            if self._book.position:
+            self._row = row
+            self._bar_seen = self._open_on_grid = self._liquidity = None
+            self._ledger.reach(self._opened_at[row])
+            if self._funding_row <= row:
+                self._settle_funding(row, at_open=True)
+            if book.position:
                 self._liquidate_if_gapped()
-            for working in self._orders.at_market():
-                self._take(working, self._open)
-            self._settle_funding(row, at_open=False)
-            if self._book.position:
+            if orders.open:
+                for working in orders.at_market():
+                    self._take(working, self._open)
+            if self._funding_row <= row:
+                self._settle_funding(row, at_open=False)
+            if book.position and (orders.open or self._ledger.liquidation is not None):
                 self._touch_position()
-            if self._orders.open:
-                for working in self._orders.in_phase(Phase.RESTING):
+            if orders.open:
+                for working in orders.in_phase(Phase.RESTING):
                     self._try_resting(working)
                 self._end_orphans()
 
-    def _begin(self, row: int) -> None:
-        self._row = row
-        self._ledger.reach(self._opened_at[row])
-        self._bar = BarPrices(self._opens[row], self._highs[row], self._lows[row])
-        self._open_on_grid = None
-        self._liquidity = None
+    @property
+    def _bar(self) -> BarPrices:
+        if self._bar_seen is None:
+            row = self._row
+            self._bar_seen = BarPrices(self._opens[row], self._highs[row], self._lows[row])
+        return self._bar_seen
 
     @property
     def _open(self) -> Decimal:
         """The bar's open on the tick grid."""
         if self._open_on_grid is None:
-            self._open_on_grid = self._instrument.price(self._bar.open)
+            self._open_on_grid = self._instrument.price(self._opens[self._row])
         return self._open_on_grid
 
     # -- funding and liquidation ----------------------------------------------------
 
     def _settle_funding(self, row: int, *, at_open: bool) -> None:
-        events, columns = self._funding, self._columns
-        while self._funding_next < len(events):
-            event = events[self._funding_next]
-            if event.row > row or (event.row == row and event.at_open != at_open):
+        columns = self._columns
+        while self._funding_row <= row:
+            event = self._funding[self._funding_next]
+            if event.row == row and event.at_open != at_open:
                 return
             self._funding_next += 1
+            self._funding_row = self._row_of_funding()
             if event.row == row and self._book.position != 0:
                 price = self._instrument.price(float(columns.mark_open[row]))
                 self._venue.pay_funding(event.rate, price, event.occurred_at)
+
+    def _row_of_funding(self) -> int:
+        """Row of the next event, a row no market has when there is none."""
+        return self._funding[self._funding_next].row if self._funding_next < len(self._funding) else _NEVER
 
     def _liquidate_if_gapped(self) -> None:
         if self._ledger.liquidation is None:
@@ -188,11 +198,17 @@ class BarMarket:
         return self._take(working, self._open if gapped else working.price)
 
     def _take(self, working: Working, reference: Decimal, worst: Decimal | None = None) -> bool:
-        """Fill as a taker, as far as the bar's liquidity goes; whether anything filled."""
+        """Fill as a taker, as far as the bar's liquidity goes; whether anything filled.
+
+        worst: what slippage may not take the price beyond, a limit's own.
+        """
         quantity = self._fillable(working)
         if not quantity:
             return False
-        price = self._taker_price(working.order.side, reference, quantity, worst)
+        side, slippage, bar = working.order.side, self._frictions.slippage, self._bar_liquidity
+        price = taker_price(self._instrument, slippage, bar, side=side, reference=reference, quantity=quantity)
+        if worst is not None:
+            price = min(price, worst) if side is Side.BUY else max(price, worst)
         return self._execute(working, quantity, FillPrice(price, reference, _TAKER))
 
     def _make(self, working: Working) -> bool:
@@ -201,11 +217,11 @@ class BarMarket:
         return quantity > 0 and self._execute(working, quantity, FillPrice(price, price, Liquidity.MAKER))
 
     def _fillable(self, working: Working) -> Decimal:
-        wanted = self._venue.fillable(working)
-        if self._liquidity is None:
+        wanted, left = self._venue.fillable(working), self._liquidity
+        if left is None:
             share = exact(self._volumes[self._row]) * self._frictions.participation_max
-            self._liquidity = self._instrument.quantity_down(share)
-        return self._liquidity if self._liquidity < wanted else wanted
+            left = self._liquidity = self._instrument.quantity_down(share)
+        return left if left < wanted else wanted
 
     def _execute(self, working: Working, quantity: Decimal, price: FillPrice) -> bool:
         filled = self._venue.execute(working, quantity, price)
@@ -281,16 +297,6 @@ class BarMarket:
             touched = matching.stop_is_touched if is_stop else matching.limit_is_crossed
             if working.is_open and touched(side, level, self._bar):
                 self._venue.fillable(working)
-
-    # -- prices -----------------------------------------------------------------------
-
-    def _taker_price(self, side: Side, reference: Decimal, quantity: Decimal, worst: Decimal | None) -> Decimal:
-        """The reference made worse by slippage, but not worse than a limit allows."""
-        slippage, bar = self._frictions.slippage, self._bar_liquidity
-        price = taker_price(self._instrument, slippage, bar, side=side, reference=reference, quantity=quantity)
-        if worst is None:
-            return price
-        return min(price, worst) if side is Side.BUY else max(price, worst)
 
     def _bar_liquidity(self) -> BarLiquidity:
         columns, row = self._columns, self._row

@@ -143,14 +143,14 @@ def taker_price(
 
     liquidity: asked only by the models that depend on the bar.
     """
-    match slippage:
-        case FixedSlippage(bps):
-            distance = reference * bps * BPS
-        case AtrSlippage(fraction):
-            distance = liquidity().atr * fraction
-        case ImpactSlippage(coefficient):
+    match slippage:  # by kind alone: taking the fields out in the pattern costs four times as much
+        case FixedSlippage():
+            distance = reference * slippage.bps * BPS
+        case AtrSlippage():
+            distance = liquidity().atr * slippage.fraction
+        case ImpactSlippage():
             bar = liquidity()
-            distance = bar.atr * coefficient * (quantity / bar.volume).sqrt()
+            distance = bar.atr * slippage.coefficient * (quantity / bar.volume).sqrt()
     buys = side.sign > 0
     on_grid = instrument.price_up(reference + distance) if buys else instrument.price_down(reference - distance)
-    return max(on_grid, instrument.tick)
+    return instrument.tick if on_grid < instrument.tick else on_grid

@@ -8,12 +8,11 @@ put a worse one in its place.
 from collections import deque
 from collections.abc import Callable
 
-from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.execution.commands import CancelOrder, Command, ModifyOrder, QueryOrder, SendOrder, TakeSnapshot
 from qts.execution.contracts import ExecutionAlert
 from qts.execution.controller import ExecutionController
-from qts.execution.events import Event, OrderEnded
+from qts.execution.events import Event
 from qts.simulation.venue import Venue
 
 
@@ -29,26 +28,24 @@ class DirectLine:
         self.alerts: list[tuple[Instant, ExecutionAlert]] = []
 
     def tell(self, event: Event) -> None:
-        """Let the machine handle the event, and everything that follows from it."""
+        """Let the machine handle the event, the venue's own news too, and everything that follows from it."""
         self._news.append(event)
         if self._busy:
             return
         self._busy = True
-        news, handle, perform = self._news, self.controller.handle, self._perform
+        news, handle = self._news, self.controller.handle
         while news:
             for command in handle(news.popleft(), self.now):
-                perform(command)
+                if type(command) is SendOrder:  # before all others, since most commands are
+                    news.append(self.venue.send(command.order, self.now))
+                else:
+                    self._perform(command)
         self._busy = False
 
-    def streamed(self, news: Fill | OrderEnded) -> None:
-        """The venue's own news."""
-        self.tell(news)
-
     def _perform(self, command: Command) -> None:
-        if type(command) is SendOrder:  # before all others, since most commands are
-            self._news.append(self.venue.send(command.order, self.now))
-            return
         match command:
+            case SendOrder():
+                self._news.append(self.venue.send(command.order, self.now))
             case CancelOrder(client_id):
                 self._news.append(self.venue.cancel(client_id, self.now))
             case ModifyOrder():

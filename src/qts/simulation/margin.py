@@ -18,7 +18,7 @@ def margin_objection(
     opposite = book.opposing(side)
     if quantity <= opposite:
         return None
-    needed = book.margin_for(quantity - opposite, price) + fee
+    needed = book.margin_for((quantity - opposite) * price) + fee
     free = book.equity(price) if opposite else book.available
     if needed > free:
         return RefusalCode.MARGIN_INSUFFICIENT, f"needs {needed:.2f}, free is {free:.2f}"

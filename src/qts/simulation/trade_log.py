@@ -1,16 +1,17 @@
 """Fills and funding, told as round trips: from flat to flat, a reversal ending one and beginning the next."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
 from qts.domain.fill import Cause, Fill, Trade
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO, on_money_grid
-from qts.domain.order import Side
+from qts.execution.contracts import SplitOrder
 
 
 class _Open:
-    """A round trip that has not ended."""
+    """A round trip that has not ended, from its first fill on; quantity: what of the fill opens it."""
 
     __slots__ = (
         "bought",
@@ -29,60 +30,69 @@ class _Open:
         "top",
     )
 
-    def __init__(self, side: Side, entered_at: Instant, reason: str) -> None:
-        self.side = side
-        self.entered_at = entered_at
+    def __init__(self, fill: Fill, quantity: Decimal, fee: Decimal, slippage: Decimal, reason: str) -> None:
+        self.side = fill.side
+        self.entered_at = fill.occurred_at
         self.reason = reason
-        self.held = self.top = self.bought = self.closed = ZERO
-        self.entry_notional = self.exit_notional = ZERO
-        self.realized = self.fees = self.slippage = self.funding = ZERO
+        self.held = self.top = self.bought = quantity
+        self.entry_notional = quantity * fill.price
+        self.fees = fee
+        self.slippage = slippage
+        self.closed = self.exit_notional = self.realized = self.funding = ZERO
         self.cause: Cause | None = None
+
+    def extend(self, fill: Fill, quantity: Decimal, fee: Decimal, slippage: Decimal) -> None:
+        self.held += quantity
+        self.top = max(self.top, self.held)
+        self.bought += quantity
+        self.entry_notional += quantity * fill.price
+        self.fees += fee
+        self.slippage += slippage
+
+    def reduce(self, fill: Fill, quantity: Decimal, fee: Decimal, slippage: Decimal) -> None:
+        self.held -= quantity
+        self.closed += quantity
+        self.exit_notional += quantity * fill.price
+        self.realized += fill.realized_pnl
+        self.fees += fee
+        self.slippage += slippage
+        self.cause = fill.cause
 
 
 class TradeLog:
-    """Collects trades of one symbol. Every fee, slippage and funding amount given to it ends in exactly one trade."""
+    """Collects trades of one symbol. Every fee, slippage and funding amount given to it ends in exactly one trade.
 
-    def __init__(self, symbol: str) -> None:
+    reason_of: what is written as the reason of a trade that the order began.
+    """
+
+    def __init__(self, symbol: str, reason_of: Callable[[SplitOrder], str]) -> None:
         self._symbol = symbol
+        self._reason_of = reason_of
         self._open: _Open | None = None
         self.trades: list[Trade] = []
 
-    def add_fill(self, fill: Fill, reason: str) -> None:
-        left, fee = fill.quantity, fill.fee
+    def add_fill(self, fill: Fill, order: SplitOrder) -> None:
+        """order: whose fill it is."""
+        trade, left, fee = self._open, fill.quantity, fill.fee
         slippage = (fill.price - fill.reference_price).copy_abs() * left
-        if self._open is not None and self._open.side is not fill.side:
-            closing = min(left, self._open.held)
-            share = fee if closing == left else on_money_grid(fee * closing / left)
-            slipped = slippage if closing == left else on_money_grid(slippage * closing / left)
-            self._reduce(fill, closing, share, slipped)
-            left, fee, slippage = left - closing, fee - share, slippage - slipped
-        if left > ZERO:
-            self._extend(fill, left, fee, slippage, reason)
-
-    def _extend(self, fill: Fill, quantity: Decimal, fee: Decimal, slippage: Decimal, reason: str) -> None:
-        if self._open is None:
-            self._open = _Open(fill.side, fill.occurred_at, reason)
-        trade = self._open
-        trade.held += quantity
-        trade.top = max(trade.top, trade.held)
-        trade.bought += quantity
-        trade.entry_notional += quantity * fill.price
-        trade.fees += fee
-        trade.slippage += slippage
-
-    def _reduce(self, fill: Fill, quantity: Decimal, fee: Decimal, slippage: Decimal) -> None:
-        trade = self._open
-        assert trade is not None
-        trade.held -= quantity
-        trade.closed += quantity
-        trade.exit_notional += quantity * fill.price
-        trade.realized += fill.realized_pnl
-        trade.fees += fee
-        trade.slippage += slippage
-        trade.cause = fill.cause
-        if not trade.held:
-            self.trades.append(self._told(trade, fill.occurred_at, trade.realized))
-            self._open = None
+        if trade is not None and trade.side is not fill.side:
+            if left <= trade.held:
+                trade.reduce(fill, left, fee, slippage)
+                left = ZERO
+            else:
+                closing = trade.held
+                share, slipped = on_money_grid(fee * closing / left), on_money_grid(slippage * closing / left)
+                trade.reduce(fill, closing, share, slipped)
+                left, fee, slippage = left - closing, fee - share, slippage - slipped
+            if not trade.held:
+                self.trades.append(self._told(trade, fill.occurred_at, trade.realized))
+                self._open = trade = None
+        if not left:
+            return
+        if trade is None:
+            self._open = _Open(fill, left, fee, slippage, self._reason_of(order))
+        else:
+            trade.extend(fill, left, fee, slippage)
 
     def add_funding(self, amount: Decimal) -> None:
         assert self._open is not None, "funding is paid by those who hold a position"

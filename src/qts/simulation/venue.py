@@ -113,22 +113,18 @@ class Venue:
         if live is not None:
             code = VenueCode.CLIENT_ID_OPEN
             return OrderAck(order.client_id, SendOutcome.EXISTS, live.venue_id, int(code), "the client id is open")
-        found = self._objection(order, now)
+        orders, market, position = self.orders, self.market, self.book.position
+        price = None if market is None else market.price()
+        found = objection(order, self.rules, self.instrument, orders=orders, position=position, market_price=price)
+        if found is None and market is not None:
+            with exact_arithmetic():
+                found = market.objection(order, now)
         if found is not None:
             return OrderAck(order.client_id, SendOutcome.REJECTED, "", int(found.code), found.reason)
-        working = self.orders.add(order, now)
-        if self.market is not None:
-            self.market.arrived(working, now)
+        working = orders.add(order, now)
+        if market is not None:
+            market.arrived(working, now)
         return OrderAck(order.client_id, _ACCEPTED, working.venue_id)
-
-    def _objection(self, order: SplitOrder, now: Instant) -> Objection | None:
-        market, position = self.market, self.book.position
-        price = None if market is None else market.price()
-        found = objection(order, self.rules, self.instrument, orders=self.orders, position=position, market_price=price)
-        if found is not None or market is None:
-            return found
-        with exact_arithmetic():
-            return market.objection(order, now)
 
     def cancel(self, client_id: str, now: Instant) -> CancelAck:  # noqa: ARG002 - every request has its instant
         working = self.orders.open.get(client_id)
@@ -200,11 +196,11 @@ class Venue:
         """How much may fill now; an order that has nothing left to reduce ends."""
         if not working.order.reduce_only:
             return working.left
-        if not working.reduces(self.book.position):
+        position = self.book.position
+        if not working.reduces(position):
             self.end(working, OrderState.EXPIRED, "nothing left to reduce")
             return ZERO
-        held = self.book.position.copy_abs()
-        working.left = min(working.left, held)
+        working.left = min(working.left, position.copy_abs())
         return working.left
 
     def execute(self, working: Working, quantity: Decimal, price: FillPrice) -> bool:
@@ -224,7 +220,7 @@ class Venue:
         working.left -= quantity
         working.filled += quantity
         fill = self.ledger.post(working, quantity, price, fee, working.cause)
-        if working.left > ZERO:
+        if working.left:
             self._stream(fill)
         elif working.filled >= working.quantity:
             self.orders.end(working, _FILLED)

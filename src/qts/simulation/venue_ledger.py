@@ -39,14 +39,13 @@ class VenueLedger:
         reason_of: Callable[[SplitOrder], str],
     ) -> None:
         self.book = Book(capital, frictions.leverage)
-        self.trades = TradeLog(instrument.symbol)
+        self.trades = TradeLog(instrument.symbol, reason_of)
         self.fills: list[Fill] = []
         self.payments: list[FundingPayment] = []
         self.refusals: list[Refusal] = []
         self.now: Instant = 0
         self._instrument = instrument
         self._frictions = frictions
-        self._reason_of = reason_of
         self._brackets = brackets
         self._table: BracketTable | None = None
         self._table_ends: Instant = -_FOREVER
@@ -75,16 +74,17 @@ class VenueLedger:
         return self._liquidation
 
     def post(self, working: Working, quantity: Decimal, price: FillPrice, fee: Decimal, cause: Cause) -> Fill:
-        order = working.order
+        order, book, paid = working.order, self.book, price.paid
+        client_id, side = order.client_id, order.side
         working.trades += 1
-        realized_pnl = self.book.fill(order.side, quantity, price.paid, fee)
+        realized_pnl = book.fill(side, quantity, paid, fee)
         fill = Fill(
-            f"{order.client_id}/{working.trades}",
-            order.client_id,
+            f"{client_id}/{working.trades}",
+            client_id,
             order.symbol,
-            order.side,
+            side,
             quantity,
-            price.paid,
+            paid,
             price.reference,
             fee,
             price.liquidity,
@@ -93,9 +93,9 @@ class VenueLedger:
             self.now,
         )
         self.fills.append(fill)
-        self.trades.add_fill(fill, self._reason_of(order))
+        self.trades.add_fill(fill, order)
         self._liquidation_is_known = False
-        self.book.check()
+        book.check()
         return fill
 
     def pay_funding(self, rate: Decimal, price: Decimal, occurred_at: Instant) -> None:

@@ -4,10 +4,10 @@ Which are open, in which of the two books, when a market serves them, and every
 order that ever was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from qts.domain.fill import Cause, Liquidity
 from qts.domain.instant import Instant
@@ -15,6 +15,7 @@ from qts.domain.money import ZERO
 from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.plain_enum import plain_members
+from qts.domain.value import value
 from qts.execution.contracts import Role, SplitOrder
 from qts.execution.events import VenueOrder
 
@@ -38,7 +39,8 @@ _ACCEPTED, _ORDER = OrderState.ACCEPTED, Cause.ORDER
 """Names of the module, since each order asks for them many times: reading an enum's member costs more."""
 
 
-class FillPrice(NamedTuple):
+@value
+class FillPrice:
     """paid: with slippage. reference: without."""
 
     paid: Decimal
@@ -76,10 +78,9 @@ class Working:
         self.number = number
         self.trades = trades
         self.since = now
-        self.price = order.price
-        self.level = _NAN if order.price is None else float(order.price)
-        self.quantity = order.quantity
-        self.left = order.quantity
+        self.price = price = order.price
+        self.level = _NAN if price is None else float(price)
+        self.quantity = self.left = order.quantity
         self.filled = ZERO
         self.state = _ACCEPTED
         self.phase = _phase_of(order)
@@ -149,9 +150,10 @@ class VenueOrders:
         self.changes = 0
 
     def add(self, order: SplitOrder, now: Instant) -> Working:
-        before = self.latest.get(order.client_id)
+        client_id = order.client_id
+        before = self.latest.get(client_id)
         working = Working(order, len(self.history) + 1, 0 if before is None else before.trades, now)
-        self.open[order.client_id] = self.latest[order.client_id] = working
+        self.open[client_id] = self.latest[client_id] = working
         self.history.append(working)
         self.changes += 1
         if order.type is _TRIGGER:
@@ -166,30 +168,30 @@ class VenueOrders:
             self.changes += 1
 
     def end(self, working: Working, state: OrderState) -> None:
-        if working.is_conditional:
+        if self.conditional and working.is_conditional:
             self.conditional -= 1
         working.state = state
         del self.open[working.order.client_id]
         self.changes += 1
 
-    def at_market(self) -> Iterator[Working]:
+    def at_market(self) -> Iterable[Working]:
         """What a stop left first, then in the order sent."""
         found = [each for each in self.open.values() if each.phase is _AT_MARKET]
         if len(found) > 1:
             found.sort(key=_stops_first)
         return _walk(found)
 
-    def in_phase(self, phase: Phase) -> Iterator[Working]:
+    def in_phase(self, phase: Phase) -> Iterable[Working]:
         return _walk([each for each in self.open.values() if each.phase is phase])
 
-    def limits(self) -> Iterator[Working]:
+    def limits(self) -> Iterable[Working]:
         return _walk([each for each in self.open.values() if each.order.type is _LIMIT])
 
-    def waiting_for_trigger(self) -> Iterator[Working]:
+    def waiting_for_trigger(self) -> Iterable[Working]:
         """The conditional book, in the order sent."""
         return _walk([each for each in self.open.values() if each.is_conditional])
 
-    def stops_nearest_first(self, position: Decimal) -> Iterator[Working]:
+    def stops_nearest_first(self, position: Decimal) -> Iterable[Working]:
         """Protective stops of a signed position, not 0, in the order a falling (or rising) price meets them."""
         found = [each for each in self.open.values() if each.phase is _STOP and each.reduces(position)]
         if len(found) > 1:
@@ -209,9 +211,9 @@ class VenueOrders:
         return sum(sizes, start=ZERO) if sizes else ZERO
 
 
-def _walk(found: list[Working]) -> Iterator[Working]:
+def _walk(found: list[Working]) -> Iterable[Working]:
     """Survives that orders end on the way; the first one has had no time to."""
-    return iter(found) if len(found) < 2 else _still_open(found)
+    return found if len(found) < 2 else _still_open(found)
 
 
 def _still_open(found: list[Working]) -> Iterator[Working]:
