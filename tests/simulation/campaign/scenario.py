@@ -19,7 +19,7 @@ from tests.simulation.campaign.judged import Violated
 from tests.simulation.campaign.liveness import Liveness, every_execution_is_over
 from tests.simulation.campaign.market_script import Walk
 from tests.simulation.campaign.oracle import Oracle
-from tests.simulation.campaign.plant import Machine, Plant, ReplayDiffers, replayed
+from tests.simulation.campaign.plant import Machine, Plant, ReplayDiffers
 from tests.simulation.campaign.swarm import SYMBOLS, Plan, Work, draw
 from tests.simulation.campaign.transport import Transport, VenuePort
 from tests.simulation.campaign.virtual_time import Schedule, stream
@@ -88,7 +88,6 @@ class Scenario:
         self.schedule = Schedule(plan.start, ties)
         self.oracle = Oracle(INSTRUMENTS, POSITION_MAX, ignored=ignored)
         self.last: deque[tuple[int, str, Any]] = deque(maxlen=60)
-        self.build = build
         self.venue = found(plan, self._told)
         self.plant = Plant(build, self.schedule, self._perform, plan.crashes, self.oracle.stored)
         self.transport = Transport(plan, self.schedule, self.venue, self._deliver, self.oracle)
@@ -240,7 +239,7 @@ class Scenario:
             mine = sum((f.realized_pnl - f.fee for f in self.oracle.known.values() if f.symbol == symbol), start=ZERO)
             if mine != self.venue.earned(symbol):
                 self.oracle.fail("INV-23", f"{symbol}: {mine} by the rows, {self.venue.earned(symbol)} at the venue")
-        again = replayed(self.build(), self.plant.rows.rows())
+        again = self.plant.replayed()
         if again.digest() != machine.digest():
             self.oracle.fail("INV-24", "the journal's events lead to another state")
 
@@ -248,10 +247,8 @@ class Scenario:
 
     def _transcript(self) -> str:
         text = sha256()
-        for entry in self.transport.wire:
-            text.update(repr(entry).encode())
-        for row in self.plant.rows.rows():
-            text.update(f"{row.at}{row.digest}".encode())
+        text.update("".join([repr(entry) for entry in self.transport.wire]).encode())
+        text.update("".join([f"{row.at}{row.digest}" for row in self.plant.rows.rows()]).encode())
         return text.hexdigest()
 
     def _counts(self) -> Counter[str]:

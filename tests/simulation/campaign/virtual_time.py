@@ -24,7 +24,7 @@ class Schedule:
     def at(self, instant: int, name: str, act: Act) -> None:
         self._count += 1
         tie = 0.0 if self._ties is None else self._ties.random()
-        heappush(self._heap, (max(instant, self.now), tie, self._count, name, act))
+        heappush(self._heap, (instant if instant > self.now else self.now, tie, self._count, name, act))
 
     def after(self, delay: int, name: str, act: Act) -> None:
         self.at(self.now + delay, name, act)
