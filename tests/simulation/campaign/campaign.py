@@ -1,6 +1,7 @@
 """Runs many scenarios, in several processes, and says what happened in them and what broke.
 
     python -m tests.simulation.campaign.campaign --seeds 500 --crash-points 5 --jobs 2
+    python -m tests.simulation.campaign.campaign --seeds 2000 --first 4000 --crash-points 0    seeds 4000 to 5999
     python -m tests.simulation.campaign.campaign --only 17            one seed, with its last events
     python -m tests.simulation.campaign.campaign --only 17 --shrink   and the smallest plan that fails alike, stored
     python -m tests.simulation.campaign.campaign --run regressions/liv-01-6.json   a stored plan, with its events
@@ -12,8 +13,9 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +50,7 @@ PER_HUNDRED = {
 } | {f"fault {family}": 10 for family in FAMILIES}
 NO_FILLS_SHARE_MAX = 0.05
 DUE_MIN = 10
+TOLD_EVERY_S = 30.0
 
 
 @dataclass(slots=True)
@@ -106,37 +109,76 @@ def _one(task: Task) -> Outcome:
     return run(task[0], crash_point=task[1])
 
 
-def campaign(work: Iterable[Task], jobs: int, one: Callable[[Task], Outcome] = _one) -> Report:
+class Progress:
+    """Says how far a campaign is, now and then, and each violation at once: a long run tells before it ends.
+
+    whole: how many scenarios there are to be.
+    """
+
+    def __init__(self, whole: int, say: Callable[[str], object]) -> None:
+        self._whole = whole
+        self._say = say
+        self._told_at = 0.0
+
+    def __call__(self, report: Report, task: Task, outcome: Outcome) -> None:
+        if outcome.violation:
+            self._say(told(task, outcome) + "\n")
+        if report.seconds - self._told_at < TOLD_EVERY_S:
+            return
+        self._told_at = report.seconds
+        left = report.seconds * (self._whole - report.scenarios) / report.scenarios
+        self._say(
+            f"{report.scenarios} of {self._whole} scenarios, {report.counts['events']} events, "
+            f"violations {len(report.failed)}, after {report.seconds:.0f} s, {left:.0f} s to go\n"
+        )
+
+
+def campaign(
+    work: Iterable[Task],
+    jobs: int,
+    one: Callable[[Task], Outcome] = _one,
+    heard: Callable[[Report, Task, Outcome], None] = lambda *_: None,
+) -> Report:
+    """heard: told of each outcome, in the order of the work, when the report holds it."""
     work = list(work)
     report, began = Report(), time.perf_counter()
-    if jobs == 1:
-        for task in work:
-            report.add(task, one(task))
-    else:
-        with ProcessPoolExecutor(jobs) as pool:
-            for task, outcome in zip(work, pool.map(one, work, chunksize=4), strict=True):
-                report.add(task, outcome)
-    report.seconds = time.perf_counter() - began
+    with ExitStack() as stack:
+        if jobs == 1:
+            outcomes: Iterator[Outcome] = map(one, work)
+        else:
+            outcomes = stack.enter_context(ProcessPoolExecutor(jobs)).map(one, work, chunksize=4)
+        for task, outcome in zip(work, outcomes, strict=True):
+            report.add(task, outcome)
+            report.seconds = time.perf_counter() - began
+            heard(report, task, outcome)
     return report
 
 
 def table(report: Report) -> str:
     counts = report.counts
     rate = report.scenarios / report.seconds if report.seconds else 0.0
+    ordinary = f"{report.ordinary} of them ordinary"
+    faults = Counter({family: counts[f"fault {family}"] for family in FAMILIES})
+    crashes = sum(n for name, n in counts.items() if name.startswith("crash "))
     lines = [
-        f"{report.scenarios} scenarios in {report.seconds:.1f} s ({rate:.2f} a second)",
+        f"{report.scenarios} scenarios in {report.seconds:.1f} s ({rate:.2f} a second), {ordinary}",
+        f"{counts['events']} events, {faults.total()} faults, {crashes} crashes, {len(report.failed)} violations",
         _named(
             counts, "events", "rows", "parents", "sends", "fills", "foreign fills", "late fills", "fills heard again"
         ),
         "unknown outcomes: " + _some(counts, "unknown"),
         "codes: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items()) if name[:2] in ("FS", "GR", "AN")),
         f"stops triggered {counts['stops triggered']}, escapes {counts['FS092']}, differences {counts['AN030']}",
-        "faults: " + _some(counts, "fault "),
+        "faults that struck: " + ", ".join(f"{name} {n}" for name, n in sorted(faults.items())),
+        "and by them: " + _named(counts, "fault stream silent", "fault throttled").replace("fault ", ""),
         "crashes: " + _some(counts, "crash "),
         f"violations: {len(report.failed)}",
     ]
-    kinds = Counter(outcome.violation for _, outcome in report.failed)
-    lines += [f"  {name}: {n}" for name, n in kinds.most_common()]
+    kinds: dict[str, list[str]] = {}
+    for task, outcome in report.failed:
+        kinds.setdefault(outcome.violation, []).append(_named_task(task))
+    by_number = sorted(kinds.items(), key=lambda each: -len(each[1]))
+    lines += [f"  {name}: {len(where)}, seeds {', '.join(where)}" for name, where in by_number]
     return "\n".join(lines)
 
 
@@ -151,10 +193,13 @@ def _some(counts: Counter[str], prefix: str) -> str:
 
 
 def told(task: Task, outcome: Outcome, events: int = 0) -> str:
-    seed, point = task
-    where = f" at {point}" if point else ""
-    lines = [f"seed {seed}{where}: {outcome.violation} after {outcome.at} ms: {outcome.text}"]
+    lines = [f"seed {_named_task(task)}: {outcome.violation} after {outcome.at} ms: {outcome.text}"]
     return "\n".join((*lines, *outcome.last[-events:])) if events else lines[0]
+
+
+def _named_task(task: Task) -> str:
+    seed, point = task
+    return f"{seed} at {point}" if point else f"{seed}"
 
 
 def smaller(plan: Plan, violation: str) -> Plan:
@@ -163,8 +208,8 @@ def smaller(plan: Plan, violation: str) -> Plan:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Scenarios with faults, on a virtual clock.")
-    parser.add_argument("--seeds", type=int, default=500)
-    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=500, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--crash-points", type=int, default=5, help="scenarios for each crash point")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", type=int, help="run this one seed")
@@ -172,7 +217,11 @@ def main() -> int:
     parser.add_argument("--run", type=Path, help="run this stored plan")
     parser.add_argument("--shrink", action="store_true", help="store the smallest plan that fails like the first one")
     asked = parser.parse_args()
-    say = sys.stdout.write
+
+    def say(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
     if asked.run is not None:
         outcome = run_plan(plan_from_json(asked.run.read_text(encoding="utf-8")))
         say(told((outcome.seed, None), outcome, events=60) + "\n" if outcome.violation else "no violation\n")
@@ -180,10 +229,8 @@ def main() -> int:
     work = (
         [(asked.only, asked.point)] if asked.only is not None else tasks(asked.seeds, asked.first, asked.crash_points)
     )
-    report = campaign(work, 1 if asked.only is not None else asked.jobs)
+    report = campaign(work, 1 if asked.only is not None else asked.jobs, heard=Progress(len(work), say))
     say(table(report) + "\n")
-    for task, outcome in report.failed[:10]:
-        say(told(task, outcome) + "\n")
     if report.failed:
         task, outcome = report.failed[0]
         say(told(task, outcome, events=60) + "\n")

@@ -6,12 +6,13 @@ A toy machine that does right passes under the faults it was made for, and each 
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.simulation.campaign.campaign import Report, tasks
+from tests.simulation.campaign.campaign import TOLD_EVERY_S, Progress, Report, Task, campaign, table, tasks
 from tests.simulation.campaign.crash_points import CRASH_POINTS
 from tests.simulation.campaign.scenario import Outcome, Scenario
 from tests.simulation.campaign.shrink import shrunk
@@ -124,6 +125,39 @@ def test_every_crash_point_gets_its_runs() -> None:
     found = tasks(10, 0, 2)
     assert len(found) == 10 + 2 * len(CRASH_POINTS)
     assert len({seed for seed, _ in found}) == len(found)
+
+
+def violating(task: Task) -> Outcome:
+    """Seeds 3 and 5 break something, each in its own way; a scenario has as many events as its seed."""
+    violation = {3: "INV-05", 5: "LIV-01"}.get(task[0], "")
+    counts = Counter({"events": task[0], "fault drop_req": 2, "fault throttled": 9, "crash K09": 1})
+    return Outcome(task[0], violation, text="what was wrong", counts=counts)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_campaign_says_how_many_of_what_and_which_seeds_failed(jobs: int) -> None:
+    said: list[str] = []
+    work: list[Task] = [*tasks(4, 2, 0), (3, "K09")]
+    report = campaign(work, jobs, violating, Progress(len(work), said.append))
+    text = table(report)
+    assert said == [
+        f"seed {seed} after 0 ms: what was wrong\n" for seed in ("3: INV-05", "5: LIV-01", "3 at K09: INV-05")
+    ]
+    assert "17 events, 10 faults, 5 crashes, 3 violations" in text
+    assert "drop_req 10" in text
+    assert "zombie 0" in text
+    assert "  INV-05: 2, seeds 3, 3 at K09\n  LIV-01: 1, seeds 5" in text
+
+
+def test_a_long_campaign_says_now_and_then_how_far_it_is() -> None:
+    said: list[str] = []
+    progress, report = Progress(400, said.append), Report()
+    for seed in range(100):
+        report.add((seed, None), Outcome(seed))
+        report.seconds += TOLD_EVERY_S / 50
+        progress(report, (seed, None), Outcome(seed))
+    assert [each.split(",")[0] for each in said] == ["50 of 400 scenarios", "100 of 400 scenarios"]
+    assert said[1].endswith(f"after {2 * TOLD_EVERY_S:.0f} s, {6 * TOLD_EVERY_S:.0f} s to go\n")
 
 
 def test_simultaneous_things_keep_their_order_unless_they_are_shuffled() -> None:
