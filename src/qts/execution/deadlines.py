@@ -31,7 +31,7 @@ def due_at(x: Execution, *, may_send: bool) -> Instant | None:
 
 def patience_ends_at(x: Execution) -> Instant:
     """When what has not filled is given up or adjusted; never while an outcome is unknown."""
-    if fill_monitor.has_own_life(x.decision, x.filled):
+    if x.decision.order.good_until is not None and fill_monitor.has_own_life(x.decision, x.filled):
         return x.decision.good_until
     if x.next_round_at is not None:
         return x.next_round_at

@@ -16,7 +16,7 @@ from qts.execution.contracts import (
     SplitOrder,
 )
 from qts.execution.orders import OrderRecord
-from qts.execution.state_machine import FINAL, advance
+from qts.execution.state_machine import FINAL, SUCCESSORS, advance
 
 _REDUCE = Effect.REDUCE
 
@@ -102,8 +102,9 @@ class Execution:
 
     def enter(self, state: ExecutionState, now: Instant) -> None:
         """Raises IllegalStep for a step that is not in the table."""
-        self.state = advance(self.state, state)
-        self.since = now
+        if state not in SUCCESSORS[self.state]:
+            advance(self.state, state)  # says so
+        self.state, self.since = state, now
 
     def result(self, now: Instant) -> ExecutionResult:
         return ExecutionResult(

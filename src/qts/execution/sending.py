@@ -35,7 +35,7 @@ class Sending:
     def send_due(self, x: Execution, now: Instant) -> None:
         """Send every slice whose time has come, in order; none past one whose outcome is unknown."""
         x.held = False
-        if x.ending or not self.may_send(x):
+        if x.ending or (x.records and not self.may_send(x)):
             return
         if x.again:
             for order in [each for each in x.again if each.send_at <= now]:
@@ -62,8 +62,8 @@ class Sending:
     def _dispatch(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Let one slice out, unless something stands against it now."""
         account = self._account
-        x.held = not account.connected or self._must_wait(x, order, now)
-        if x.held:
+        if not account.connected or (account.orders.any_live and self._must_wait(x, order, now)):
+            x.held = True
             return False
         if not order.reduce_only:
             why = account.why_no_increase(order.symbol, x.decision.strategy_id)
@@ -74,7 +74,7 @@ class Sending:
         if why is not None:
             self._give_up(x, why, now)
             return False
-        fitting = self._fitting(x, order)
+        fitting = self._fitting(x, order) if x.records else order
         if fitting is None:
             self._give_up(x, "more filled than its slices asked for", now)
             return False
@@ -85,8 +85,6 @@ class Sending:
     def _must_wait(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Whether something on the symbol has to be over first, which is then seen to."""
         account, symbol = self._account, order.symbol
-        if not account.orders.any_live:
-            return False
         if not order.reduce_only:
             return account.unknown_on(symbol)  # it counts as filled and as not filled until evidence decides
         if account.live_on(symbol, Role.ESCAPE):
@@ -98,7 +96,7 @@ class Sending:
 
     def _fitting(self, x: Execution, order: SplitOrder) -> SplitOrder | None:
         """The slice, or what of it the decision has room for; None when there is no room."""
-        room = self._account.orders.room_of(x.id) if x.records else None
+        room = self._account.orders.room_of(x.id)
         if room is None or order.quantity <= room:
             return order
         quantity = self._account.settings.instruments[order.symbol].quantity_down(max(room, ZERO))
