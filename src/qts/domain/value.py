@@ -4,10 +4,12 @@
 dataclass's own asks ``object.__setattr__`` for every field, since its class
 forbids assignment, and that is five sixths of what making it costs; an order's
 way through the house makes some twenty values of some hundred fields. Here the
-new object belongs to an open twin of its class while its fields are set, by
-plain assignment, and to the frozen class before anybody else sees it,
-``__post_init__`` included. Everything else is the dataclass's: equality,
-hashing, ``replace``, ``fields``, pickling.
+new object belongs to an open class while its fields are set, by plain
+assignment, and to the frozen class before anybody else sees it,
+``__post_init__`` included. The slots are the open class's and the frozen class
+adds none, so that Python need not compare them at each change of class.
+Everything else is the dataclass's: equality, hashing, ``replace``, ``fields``,
+pickling.
 
 Use it where values are made per order or per event; elsewhere the dataclass is plainer.
 """
@@ -18,7 +20,8 @@ from typing import Any, Final, TypeVar, dataclass_transform, overload
 
 _T = TypeVar("_T")
 
-_BECOME: Final = object.__setattr__
+_BECOME: Final = object.__dict__["__class__"].__set__
+_OF_A_CLASS_WITHOUT_SLOTS: Final = {"__dict__", "__weakref__"}
 
 
 @overload
@@ -30,24 +33,26 @@ def value(kind: type[_T] | None = None, /, *, kw_only: bool = False) -> type[_T]
     """A frozen, slotted value class; kw_only as of ``dataclass``."""
 
     def made(kind: type[_T]) -> type[_T]:
-        frozen = dataclass(frozen=True, slots=True, kw_only=kw_only)(kind)
-        type.__setattr__(frozen, "__init__", _init_of(frozen))
+        opened = type(kind.__name__, (), {"__slots__": tuple(kind.__annotations__), "__module__": __name__})
+        body = {name: each for name, each in vars(kind).items() if name not in _OF_A_CLASS_WITHOUT_SLOTS}
+        closed = type(kind.__name__, (opened,), body | {"__qualname__": kind.__qualname__})
+        frozen: type = dataclass(frozen=True, slots=True, kw_only=kw_only)(closed)
+        type.__setattr__(frozen, "__init__", _init_of(frozen, opened))
         return frozen
 
     return made if kind is None else made(kind)
 
 
-def _init_of(frozen: type) -> Callable[..., None]:
+def _init_of(frozen: type, opened: type) -> Callable[..., None]:
     """What ``dataclass`` would write, with assignments."""
     members = fields(frozen)
-    opened = type(frozen.__name__, (), {"__slots__": tuple(each.name for each in members), "__module__": __name__})
     scope: dict[str, Any] = {"become": _BECOME, "opened": opened, "frozen": frozen}
     positional: list[str] = []
     by_name: list[str] = []
     for each in members:
         (by_name if each.kw_only else positional).append(_parameter(each, scope))
     head = ", ".join(["self", *positional, *(["*", *by_name] if by_name else [])])
-    lines = [f"def __init__({head}):", " become(self, '__class__', opened)"]
+    lines = [f"def __init__({head}):", " become(self, opened)"]
     lines += [f" self.{each.name} = {_given(each)}" for each in members]
     lines.append(" self.__class__ = frozen")
     if hasattr(frozen, "__post_init__"):
