@@ -19,6 +19,17 @@ def slice_id(decision_id: str, sequence: int, attempt: int) -> str:
     return fitting(f"{decision_id}.s{sequence}a{attempt}")
 
 
+def rest_id(decision_id: str) -> str:
+    """Of the decision that executes another one's rest: 'd.r1', then 'd.r2'."""
+    base, _, times = decision_id.partition(".r")
+    return f"{base}.r{int(times or 0) + 1}"
+
+
+def first_id(decision_id: str) -> str:
+    """Of the decision whose rest it is, or a rest's rest; its own where it is nobody's."""
+    return decision_id.partition(".r")[0]
+
+
 def leg_id(epoch_id: str, leg: str, number: int) -> str:
     """epoch_id: symbol and number of the position. leg: 'sl', 'tp' or 'esc'. number: counts placements, from 1."""
     return fitting(f"{epoch_id}.{leg}{number}")

@@ -12,6 +12,7 @@ from decimal import Decimal
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import OrderType
+from qts.execution.client_ids import rest_id
 from qts.execution.contracts import ExecutionResult, OrderDecision, SplitAlgorithm, only_reduces
 from qts.execution.route import ExecutionRoute
 from qts.execution.stop_policy import LoopFacts, StopPolicy, StopReason
@@ -105,7 +106,5 @@ class ExecutionLoop:
 def _rest_of(result: ExecutionResult, now: Instant) -> OrderDecision:
     decision, order = result.decision, result.decision.order
     left: Decimal = order.quantity - result.filled
-    base, _, times = order.order_id.partition(".r")
-    number = int(times or 0) + 1
-    again = replace(order, order_id=f"{base}.r{number}", quantity=left, created_at=now)
+    again = replace(order, order_id=rest_id(order.order_id), quantity=left, created_at=now)
     return replace(decision, order=again, horizon_ms=0, algorithm=SplitAlgorithm.SINGLE)

@@ -10,6 +10,7 @@ from qts.domain.instant import Instant
 from qts.domain.order import Order
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.account import ExecutionAccount
+from qts.execution.client_ids import first_id
 from qts.execution.orders import OrderRecord
 from qts.execution.positions import Position
 from qts.execution.protection import CancelLeg, EscapeNow, PlaceLeg, ProtectionFacts, due, protect
@@ -44,15 +45,16 @@ class ProtectivePairs:
 
     def entered(self, decision_id: str, position: Position) -> None:
         """An entry filled: its own pair, if it brought one, is the position's pair from its first fill on."""
-        order = self._brought.get(decision_id)
+        order_id = first_id(decision_id)
+        order = self._brought.get(order_id)
         if order is None:
             return
         if position.quantity * order.side.sign <= 0:
             self._early[position.symbol] = order  # what closes the other side may only be heard later
             return
-        wanted, first_id = self._of(position), decision_id.partition(".r")[0]
-        if wanted.order_id != first_id:
-            wanted.order_id = first_id
+        wanted = self._of(position)
+        if wanted.order_id != order_id:
+            wanted.order_id = order_id
             wanted.stop, wanted.target = order.stop_loss, order.take_profit
 
     def began(self, position: Position) -> None:
