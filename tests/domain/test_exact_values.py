@@ -74,6 +74,22 @@ def test_prices_round_to_their_grid_in_the_asked_direction(hundredths: int, tick
         assert traded.quantity_down(value) % traded.lot == 0
 
 
+@given(
+    st.one_of(st.integers(0, 10**13), st.integers(0, 10**5)),
+    st.sampled_from([0, 1e-9, -1e-9, 0.009, -0.009, 0.02, -0.02, 0.3]),
+    st.sampled_from(["0.01", "0.5", "1", "0.0001", "0.03", "0.025"]),
+)
+def test_the_nearest_tick_is_that_of_the_exact_quotient(half_ticks: int, off: float, tick: str) -> None:
+    """On ticks, on the ties between them, and close to both: the way over a float gives what the digits give."""
+    traded = instrument(tick)
+    value = (half_ticks + off) * float(tick) / 2
+    with exact_arithmetic():
+        exactly = (exact(value) / traded.tick).quantize(Decimal(1), "ROUND_HALF_EVEN") * traded.tick
+        near = traded.price(value)
+        assert (near, near.as_tuple().exponent) == (exactly, exactly.as_tuple().exponent)
+        assert traded.price(float("nan")).is_nan()
+
+
 @pytest.mark.parametrize(
     "wrong", [{"tick": "0"}, {"lot": "-1"}, {"notional_min": "-1"}, {"tick": "0.00001", "lot": "0.00001"}]
 )

@@ -7,6 +7,8 @@ from qts.domain.errors import DataError
 from qts.domain.money import MONEY_GRID, ZERO, plain
 
 _WHOLE = Decimal(1)
+_TICKS_SURE, _SURE = 1e9, 0.49
+"""Up to so many ticks, a float counts them to a millionth of one: what lies within 0.49 of a tick is nearest to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class Instrument:
     tick: Decimal
     lot: Decimal
     notional_min: Decimal
-    _tick_is_one_digit: bool = field(init=False, repr=False, compare=False)
+    _ticks_per_unit: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("tick", "lot"):
@@ -38,14 +40,16 @@ class Instrument:
             raise DataError(
                 f"{self.symbol}: tick {plain(self.tick)} times lot {plain(self.lot)} is finer than {plain(MONEY_GRID)}"
             )
-        object.__setattr__(self, "_tick_is_one_digit", self.tick.as_tuple().digits == (1,))
+        object.__setattr__(self, "_ticks_per_unit", 1.0 / float(self.tick))
 
     def price(self, value: float) -> Decimal:
         """The tick nearest to a market price read from a column (ties to the even tick)."""
-        number, tick = Decimal(repr(float(value))), self.tick
-        if self._tick_is_one_digit:  # a power of ten: its grid is that of the digits
-            return number.quantize(tick, ROUND_HALF_EVEN)
-        return (number / tick).quantize(_WHOLE, ROUND_HALF_EVEN) * tick
+        ticks = float(value) * self._ticks_per_unit
+        if 0.0 <= ticks < _TICKS_SURE:
+            nearest = int(ticks + 0.5)
+            if -_SURE < ticks - nearest < _SURE:
+                return nearest * self.tick
+        return (Decimal(repr(float(value))) / self.tick).quantize(_WHOLE, ROUND_HALF_EVEN) * self.tick
 
     def price_down(self, value: Decimal) -> Decimal:
         """The highest tick not above ``value``; a decimal's own division cuts toward 0."""

@@ -29,7 +29,7 @@ from decimal import Decimal
 import numpy as np
 
 from qts.domain.fill import Liquidity
-from qts.domain.money import exact, exact_arithmetic
+from qts.domain.money import ZERO, exact, exact_arithmetic
 from qts.domain.order import OrderType, Side
 from qts.market.bars import Floats, Instants
 from qts.simulation import matching
@@ -68,7 +68,8 @@ class BarMarket:
         self._row = 0
         self._bar_seen: BarPrices | None = None
         self._open_on_grid: Decimal | None = None
-        self._liquidity: Decimal | None = None
+        self._taken = ZERO
+        self._share_sure = float(venue.frictions.participation_max) * (1 - 1e-9)
 
     def quiet_until(self, row: int, end: int) -> int:
         """The first row at or after ``row``, at most ``end``, on which a step may change anything.
@@ -98,7 +99,8 @@ class BarMarket:
         book, orders = self._book, self._orders
         with exact_arithmetic():
             self._row = row
-            self._bar_seen = self._open_on_grid = self._liquidity = None
+            self._bar_seen = self._open_on_grid = None
+            self._taken = ZERO
             self._ledger.reach(self._opened_at[row])
             if self._funding_row <= row:
                 self._settle_funding(row, at_open=True)
@@ -217,17 +219,16 @@ class BarMarket:
         return quantity > 0 and self._execute(working, quantity, FillPrice(price, price, Liquidity.MAKER))
 
     def _fillable(self, working: Working) -> Decimal:
-        wanted, left = self._venue.fillable(working), self._liquidity
-        if left is None:
-            share = exact(self._volumes[self._row]) * self._frictions.participation_max
-            left = self._liquidity = self._instrument.quantity_down(share)
-        return left if left < wanted else wanted
+        wanted, volume = self._venue.fillable(working), self._volumes[self._row]
+        if self._taken + wanted < int(volume * self._share_sure):
+            return wanted  # so far from the cap that nobody need know it exactly
+        share = exact(volume) * self._frictions.participation_max
+        return min(wanted, self._instrument.quantity_down(share) - self._taken)
 
     def _execute(self, working: Working, quantity: Decimal, price: FillPrice) -> bool:
         filled = self._venue.execute(working, quantity, price)
         if filled:
-            assert self._liquidity is not None
-            self._liquidity -= quantity
+            self._taken += quantity
         return filled
 
     # -- the position and what protects it ----------------------------------------------

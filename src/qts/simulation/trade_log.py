@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from qts.domain.fill import Cause, Fill, Trade
 from qts.domain.instant import Instant
-from qts.domain.money import ZERO, on_money_grid
+from qts.domain.money import ZERO, exact_arithmetic, on_money_grid
 from qts.execution.contracts import SplitOrder
 
 
@@ -68,11 +68,33 @@ class TradeLog:
     def __init__(self, symbol: str, reason_of: Callable[[SplitOrder], str]) -> None:
         self._symbol = symbol
         self._reason_of = reason_of
+        self._fills: list[Fill] = []
+        self._orders: list[SplitOrder] = []
         self._open: _Open | None = None
-        self.trades: list[Trade] = []
+        self._trades: list[Trade] = []
+
+    @property
+    def trades(self) -> list[Trade]:
+        """Those that have ended."""
+        self._fold()
+        return self._trades
 
     def add_fill(self, fill: Fill, order: SplitOrder) -> None:
         """order: whose fill it is."""
+        self._fills.append(fill)
+        self._orders.append(order)
+
+    def _fold(self) -> None:
+        """Tell the fills since the last time: many at once, and not one by one while the market waits."""
+        if not self._fills:
+            return
+        with exact_arithmetic():
+            for fill, order in zip(self._fills, self._orders, strict=True):
+                self._tell(fill, order)
+        self._fills.clear()
+        self._orders.clear()
+
+    def _tell(self, fill: Fill, order: SplitOrder) -> None:
         trade, left, fee = self._open, fill.quantity, fill.fee
         slippage = (fill.price - fill.reference_price).copy_abs() * left
         if trade is not None and trade.side is not fill.side:
@@ -85,7 +107,7 @@ class TradeLog:
                 trade.reduce(fill, closing, share, slipped)
                 left, fee, slippage = left - closing, fee - share, slippage - slipped
             if not trade.held:
-                self.trades.append(self._told(trade, fill.occurred_at, trade.realized))
+                self._trades.append(self._told(trade, fill.occurred_at, trade.realized))
                 self._open = trade = None
         if not left:
             return
@@ -95,6 +117,7 @@ class TradeLog:
             trade.extend(fill, left, fee, slippage)
 
     def add_funding(self, amount: Decimal) -> None:
+        self._fold()
         assert self._open is not None, "funding is paid by those who hold a position"
         self._open.funding += amount
 
@@ -105,15 +128,16 @@ class TradeLog:
 
     def finish(self, unrealized: Decimal) -> tuple[Trade, ...]:
         """All trades; one still open is marked with its unrealised P&L and has no exit."""
+        trades = self.trades
         if self._open is not None:
-            self.trades.append(self._told(self._open, None, self._open.realized + unrealized))
-        return tuple(self.trades)
+            trades.append(self._told(self._open, None, self._open.realized + unrealized))
+        return tuple(trades)
 
     def _told(self, trade: _Open, exited_at: Instant | None, gross: Decimal) -> Trade:
         exit_price = None if exited_at is None else on_money_grid(trade.exit_notional / trade.closed)
         exit_cause = None if exited_at is None else trade.cause
         return Trade(
-            f"{self._symbol}-t{len(self.trades) + 1}",
+            f"{self._symbol}-t{len(self._trades) + 1}",
             self._symbol,
             trade.side,
             trade.top,
