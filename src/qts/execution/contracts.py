@@ -8,7 +8,6 @@ per base on the tick grid, instants ms UTC.
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
 
 from qts.domain.errors import StrategyError, UsageError
 from qts.domain.instant import Duration, Instant
@@ -197,7 +196,8 @@ class ExecutionAlert:
     message: str
 
 
-class PreCheckResult(NamedTuple):
+@value
+class PreCheckResult:
     """quantity: what may be executed, after reductions; 0 when refused. reason: why refused or reduced, else ''."""
 
     quantity: Decimal

@@ -36,6 +36,7 @@ from qts.risk.gate import Response, ResponseTally, RiskGate
 
 _SUBMITTED: Final = OrderState.SUBMITTED
 _ENTRY: Final = Role.ENTRY
+_EXIT: Final = Role.EXIT
 _FORCED: Final = frozenset({Cause.LIQUIDATION, Cause.ADL})
 _ENDS_ENTRIES: Final = frozenset({Cause.STOP_LOSS, Cause.TAKE_PROFIT}) | _FORCED
 _ENDED: Final = {
@@ -230,8 +231,9 @@ class VenueNews:
         except IllegalTransition as contradiction:
             self._contradicted(record, contradiction, now)
             return
-        if changed and record.order.role is not _ENTRY:
-            self._account.touched[record.order.symbol] = None
+        role = record.order.role
+        if changed and role is not _ENTRY and (role is not _EXIT or record.state.is_final):
+            self._account.touched[record.order.symbol] = None  # that an exit is taken leaves protection as it is
 
     def _contradicted(self, record: OrderRecord, contradiction: IllegalTransition, now: Instant) -> None:
         detail = f"{record.order.client_id}: {contradiction}"
