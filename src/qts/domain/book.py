@@ -122,16 +122,17 @@ class Book:
         return realized
 
     def _close(self, quantity: Decimal, price: Decimal) -> Decimal:
-        held = self.position.copy_abs()
+        position, basis, margin = self.position, self.basis, self.margin
+        held = position.copy_abs()
         if quantity == held:
-            released, freed = self.basis, self.margin
+            released, freed = basis, margin
         else:
-            released, freed = on_money_grid(self.basis * quantity / held), on_money_grid(self.margin * quantity / held)
-        signed = quantity if self.position > ZERO else -quantity
+            released, freed = on_money_grid(basis * quantity / held), on_money_grid(margin * quantity / held)
+        signed = quantity if position > ZERO else -quantity
         realized = signed * price - released
-        self.position -= signed
-        self.basis -= released
-        self.margin -= freed
+        self.position = position - signed
+        self.basis = basis - released
+        self.margin = margin - freed
         self.wallet += realized
         return realized
 

@@ -211,12 +211,18 @@ class BarMarket:
         price = taker_price(self._instrument, slippage, bar, side=side, reference=reference, quantity=quantity)
         if worst is not None:
             price = min(price, worst) if side is Side.BUY else max(price, worst)
-        return self._execute(working, quantity, FillPrice(price, reference, _TAKER))
+        filled = self._venue.execute(working, quantity, FillPrice(price, reference, _TAKER))
+        if filled:
+            self._taken += quantity
+        return filled
 
     def _make(self, working: Working) -> bool:
         quantity, price = self._fillable(working), working.price
         assert price is not None
-        return quantity > 0 and self._execute(working, quantity, FillPrice(price, price, Liquidity.MAKER))
+        filled = quantity > 0 and self._venue.execute(working, quantity, FillPrice(price, price, Liquidity.MAKER))
+        if filled:
+            self._taken += quantity
+        return filled
 
     def _fillable(self, working: Working) -> Decimal:
         wanted, volume = self._venue.fillable(working), self._volumes[self._row]
@@ -224,12 +230,6 @@ class BarMarket:
             return wanted  # so far from the cap that nobody need know it exactly
         share = exact(volume) * self._frictions.participation_max
         return min(wanted, self._instrument.quantity_down(share) - self._taken)
-
-    def _execute(self, working: Working, quantity: Decimal, price: FillPrice) -> bool:
-        filled = self._venue.execute(working, quantity, price)
-        if filled:
-            self._taken += quantity
-        return filled
 
     # -- the position and what protects it ----------------------------------------------
 

@@ -9,13 +9,13 @@ square-root form of impact after Almgren, Thum, Hauptmann and Li (2005), Risk 18
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TypeAlias
 
 from qts.domain.errors import PolicyError
 from qts.domain.fill import Liquidity
 from qts.domain.instrument import Instrument
-from qts.domain.money import on_money_grid, plain
+from qts.domain.money import MONEY_GRID, plain
 from qts.domain.order import Side
 
 
@@ -107,7 +107,7 @@ class Frictions:
     def fee(self, quantity: Decimal, price: Decimal, liquidity: Liquidity) -> Decimal:
         """Fee of one fill, quote, on the money grid."""
         rate = self.fee_rate_maker if liquidity is _MAKER else self.fee_rate_taker
-        return on_money_grid(quantity * price * rate)
+        return (quantity * price * rate).quantize(MONEY_GRID, ROUND_HALF_EVEN)
 
     def expected_cost_rate(self) -> Decimal:
         """Fee and slippage of one taker fill as a fraction of notional, as far as known before the bar; for sizing.

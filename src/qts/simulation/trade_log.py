@@ -16,7 +16,6 @@ class _Open:
     __slots__ = (
         "bought",
         "cause",
-        "closed",
         "entered_at",
         "entry_notional",
         "exit_notional",
@@ -38,7 +37,7 @@ class _Open:
         self.entry_notional = quantity * fill.price
         self.fees = fee
         self.slippage = slippage
-        self.closed = self.exit_notional = self.realized = self.funding = ZERO
+        self.exit_notional = self.realized = self.funding = ZERO
         self.cause: Cause | None = None
 
     def extend(self, fill: Fill, quantity: Decimal, fee: Decimal, slippage: Decimal) -> None:
@@ -51,7 +50,6 @@ class _Open:
 
     def reduce(self, fill: Fill, quantity: Decimal, fee: Decimal, slippage: Decimal) -> None:
         self.held -= quantity
-        self.closed += quantity
         self.exit_notional += quantity * fill.price
         self.realized += fill.realized_pnl
         self.fees += fee
@@ -134,7 +132,8 @@ class TradeLog:
         return tuple(trades)
 
     def _told(self, trade: _Open, exited_at: Instant | None, gross: Decimal) -> Trade:
-        exit_price = None if exited_at is None else on_money_grid(trade.exit_notional / trade.closed)
+        """exited_at: None while it is open; else everything that was bought has been closed."""
+        exit_price = None if exited_at is None else on_money_grid(trade.exit_notional / trade.bought)
         exit_cause = None if exited_at is None else trade.cause
         return Trade(
             f"{self._symbol}-t{len(self._trades) + 1}",

@@ -150,11 +150,11 @@ class VenueOrders:
         self.changes = 0
 
     def add(self, order: SplitOrder, now: Instant) -> Working:
-        client_id = order.client_id
-        before = self.latest.get(client_id)
-        working = Working(order, len(self.history) + 1, 0 if before is None else before.trades, now)
-        self.open[client_id] = self.latest[client_id] = working
-        self.history.append(working)
+        client_id, latest, history = order.client_id, self.latest, self.history
+        before = latest.get(client_id)
+        working = Working(order, len(history) + 1, 0 if before is None else before.trades, now)
+        self.open[client_id] = latest[client_id] = working
+        history.append(working)
         self.changes += 1
         if order.type is _TRIGGER:
             self.conditional += 1
@@ -177,9 +177,10 @@ class VenueOrders:
     def at_market(self) -> Iterable[Working]:
         """What a stop left first, then in the order sent."""
         found = [each for each in self.open.values() if each.phase is _AT_MARKET]
-        if len(found) > 1:
-            found.sort(key=_stops_first)
-        return _walk(found)
+        if len(found) < 2:
+            return found
+        found.sort(key=_stops_first)
+        return _still_open(found)
 
     def in_phase(self, phase: Phase) -> Iterable[Working]:
         return _walk([each for each in self.open.values() if each.phase is phase])
