@@ -133,10 +133,8 @@ class ExecutionController:
     def handle(self, event: Event, now: Instant) -> tuple[Command, ...]:
         """What follows from the news, in the order it is to be performed. now: ms UTC, never less than before."""
         kind = type(event)
-        if kind is TimeReached:
-            due = self.due
-            if due is None or due > now:
-                return ()
+        if kind is TimeReached and not self.is_due(now):
+            return ()
         account = self.account
         account.out = []
         self._due_is_known = False
@@ -167,9 +165,20 @@ class ExecutionController:
             self._due, self._due_is_known = earliest, True
         return self._due
 
+    def is_due(self, now: Instant) -> bool:
+        """Whether TimeReached wants to be handled by now. Asked often, so it looks closely only where it must."""
+        if not self._due_is_known and not self._pipeline.may_be_due(now):
+            for part in (self._escapes, self._doubts, self._pairs):
+                due = part.due()
+                if due is not None and due <= now:
+                    return True
+            return False
+        due = self.due
+        return due is not None and due <= now
+
     def on_the_way(self, symbol: str) -> OnTheWay:
         """What working orders of the symbol may still bring."""
-        if not self._pipeline.is_busy and not self._loop.is_waiting:
+        if not self._pipeline.executions and not self._loop.is_waiting:
             return _NOTHING
         buy = sell = at_market = ZERO
         coming = [

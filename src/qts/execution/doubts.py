@@ -265,21 +265,25 @@ class Doubts:
     def due(self) -> Instant | None:
         if not self._watches:
             return None
-        dues = [due(case) for case in self._cases.values()]
-        dues += [at for symbol in self._symbols if (at := self._ask_at(symbol)) is not None]
-        return min(dues, default=None)
+        first: Instant | None = None
+        for symbol in self._symbols:
+            first = _earlier(first, self._ask_at(symbol))
+        for case in self._cases.values():
+            first = _earlier(first, due(case))
+        return first
 
     def _ask_at(self, symbol: str) -> Instant | None:
         each = self._symbols[symbol]
-        ats = [at for at in (_wanted_at(each), each.next_at) if at is not None]
+        asked_at = each.asked_at or 0
+        at = each.next_at
+        if each.wants:
+            at = _earlier(at, asked_at + ASK_AGAIN_MS // 2)
         if symbol in self._account.in_doubt and each.asked_at is not None:
-            ats.append(each.asked_at + ASK_AGAIN_MS)
-        ats += [
-            max(case.settled_at + 1, (each.asked_at or 0) + ASK_AGAIN_MS)
-            for case in self._cases.values()
-            if case.wants_snapshot and self._symbol_of(case) == symbol
-        ]
-        return min(ats, default=None)
+            at = _earlier(at, asked_at + ASK_AGAIN_MS)
+        for case in self._cases.values():
+            if case.wants_snapshot and self._symbol_of(case) == symbol:
+                at = _earlier(at, max(case.settled_at + 1, asked_at + ASK_AGAIN_MS))
+        return at
 
     def _symbol_of(self, case: UnknownCase) -> str:
         record = self._account.orders.find(case.client_id)
@@ -299,8 +303,10 @@ class Doubts:
         return (cases, tuple((name, s.asked_at, s.tries) for name, s in self._symbols.items()))
 
 
-def _wanted_at(each: _Symbol) -> Instant | None:
-    return (each.asked_at or 0) + ASK_AGAIN_MS // 2 if each.wants else None
+def _earlier(one: Instant | None, other: Instant | None) -> Instant | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one if one < other else other
 
 
 def giving_back(record: OrderRecord, quantity: Decimal, now: Instant) -> OrderDecision:

@@ -16,9 +16,10 @@ from qts.execution.contracts import (
     SplitOrder,
 )
 from qts.execution.orders import OrderRecord
-from qts.execution.state_machine import FINAL, SUCCESSORS, advance
+from qts.execution.state_machine import FINAL, SUCCESSORS, TIMEOUT_MS, advance
 
 _REDUCE = Effect.REDUCE
+_SHORTEST_MS = min(TIMEOUT_MS.values())
 
 
 class Execution:
@@ -99,6 +100,17 @@ class Execution:
     def last_send_at(self) -> Instant:
         """The later of the last slice's own time and the last order that really went out."""
         return max(self.slices[-1].send_at, self.sent_at) if self.slices else self.since
+
+    def sleeps(self, now: Instant) -> bool:
+        """Whether it certainly wants nothing of the clock by now, told without asking everything (deadlines.py)."""
+        return (
+            now - self.since < _SHORTEST_MS
+            and self.unsent == len(self.slices)
+            and not self.again
+            and self.next_round_at is None
+            and not self.ending
+            and self.decision.order.good_until is None
+        )
 
     def enter(self, state: ExecutionState, now: Instant) -> None:
         """Raises IllegalStep for a step that is not in the table."""

@@ -56,7 +56,7 @@ class ExecutionLoop:
         return next(places, None)
 
     def _execute(self, decision: OrderDecision, now: Instant) -> None:
-        if not only_reduces(decision.order) and self.stop_reason(now) is not None:
+        if self._policy is not None and not only_reduces(decision.order) and self.stop_reason(now) is not None:
             self.dropped.append(decision)
             return
         self._started_at = now if self._started_at is None else self._started_at

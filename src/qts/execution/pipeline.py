@@ -35,7 +35,7 @@ from qts.execution.orders import OrderRecord
 from qts.execution.sending import Sending
 from qts.execution.stages import async_send, fill_monitor
 from qts.execution.stages.async_send import SendVerdict
-from qts.execution.stages.order_split import SplitFacts, goes_whole, split, whole
+from qts.execution.stages.order_split import SplitFacts, split, whole
 from qts.execution.stages.precheck import precheck
 from qts.execution.state_machine import TIMEOUT_MS
 from qts.execution.unknown import ATTEMPTS_MAX
@@ -47,7 +47,7 @@ _NEVER_LIVED = frozenset({OrderState.REJECTED, OrderState.NOT_PLACED})
 
 
 class ExecutionPipeline:
-    """Executions by decision id.
+    """executions: those under way, by decision id, for who only wants to see whether there are any.
 
     finished: results until the loop takes them. escaping: executions that ask for
     the way out, until the escapes take them.
@@ -55,8 +55,8 @@ class ExecutionPipeline:
 
     def __init__(self, account: ExecutionAccount) -> None:
         self._account = account
-        self._active: dict[str, Execution] = {}
-        self._sending = Sending(account, self._active, self.give_up)
+        self.executions: dict[str, Execution] = {}
+        self._sending = Sending(account, self.executions, self.give_up)
         self._adjusting = Adjusting(account, self._tell, self.give_up, self._monitor)
         self._reducing = 0  # how many of them only reduce
         self.finished: list[ExecutionResult] = []
@@ -73,7 +73,7 @@ class ExecutionPipeline:
             execution.enter(_S.FAILED, now)
             self.finished.append(execution.result(now))
             return
-        self._active[execution.id] = execution
+        self.executions[execution.id] = execution
         self._reducing += execution.reduces
         self._precheck(execution, now)
 
@@ -85,7 +85,7 @@ class ExecutionPipeline:
             return f"no rules are known for {x.symbol}"
         if quantity % instrument.lot:
             return f"{plain(quantity)} is not a number of lots of {plain(instrument.lot)}"
-        if x.records or x.id in self._active:
+        if x.records or x.id in self.executions:
             return f"{x.id} was decided before"
         if not x.reduces:
             price = x.decision.arrival_price if order.price is None else order.price
@@ -96,9 +96,9 @@ class ExecutionPipeline:
     # -- looking ----------------------------------------------------------------------
 
     def active(self, symbol: str | None = None) -> list[Execution]:
-        if symbol is None or not self._active:
-            return list(self._active.values())
-        return [each for each in self._active.values() if each.symbol == symbol]
+        if symbol is None or not self.executions:
+            return list(self.executions.values())
+        return [each for each in self.executions.values() if each.symbol == symbol]
 
     def left_of(self, x: Execution) -> Decimal:
         """What the execution may still fill, sent or not."""
@@ -107,19 +107,15 @@ class ExecutionPipeline:
         return sum((each.left for each in x.records if not each.is_final), start=ZERO)
 
     @property
-    def is_busy(self) -> bool:
-        return bool(self._active)
-
-    @property
     def is_reducing(self) -> bool:
         return self._reducing > 0
 
     def find(self, decision_id: str) -> Execution | None:
-        return self._active.get(decision_id)
+        return self.executions.get(decision_id)
 
     def is_exiting(self, symbol: str) -> bool:
         """Whether an order is working, or waiting to go, that closes at least a part of the position."""
-        return self._reducing > 0 and any(each.reduces for each in self._active.values() if each.symbol == symbol)
+        return self._reducing > 0 and any(each.reduces for each in self.executions.values() if each.symbol == symbol)
 
     # -- precheck, split --------------------------------------------------------------
 
@@ -141,7 +137,7 @@ class ExecutionPipeline:
     def _split(self, x: Execution, now: Instant) -> None:
         x.enter(_SPLITTING, now)
         account, decision = self._account, x.decision
-        if goes_whole(decision):
+        if decision.horizon_ms == 0 and decision.algorithm is None:  # the splitter would send it whole
             x.slices = whole(decision, x.quantity, now)
         else:
             settings, limit = account.settings, decision.order.price
@@ -176,7 +172,7 @@ class ExecutionPipeline:
 
     def retry(self, record: OrderRecord, now: Instant) -> None:
         """The UNKNOWN protocol allows another attempt at this order's slice."""
-        x = self._active.get(record.order.parent_id)
+        x = self.executions.get(record.order.parent_id)
         if x is None or x.ending or x.is_over or record.order.attempt >= ATTEMPTS_MAX:
             return
         x.again.append(async_send.again(record.order, now))
@@ -279,7 +275,7 @@ class ExecutionPipeline:
         if reason and not x.ending:
             x.ending = reason
         x.enter(state, now)
-        del self._active[x.id]
+        del self.executions[x.id]
         if x.reduces:
             self._reducing -= 1
         else:
@@ -296,7 +292,7 @@ class ExecutionPipeline:
 
     def on_quote(self, symbol: str) -> None:
         """The market moved: an execution that has a loss limit may have passed it."""
-        for x in self._active.values():
+        for x in self.executions.values():
             if x.decision.loss_limit is not None and x.symbol == symbol and x.filled > 0:
                 self._watch_loss(x, x.decision.loss_limit)
 
@@ -311,17 +307,21 @@ class ExecutionPipeline:
 
     def due(self) -> Instant | None:
         """When the next execution wants to be told of the time."""
-        if not self._active:
+        if not self.executions:
             return None
         earliest = None
-        for x in self._active.values():
+        for x in self.executions.values():
             due = None if x.state is _S.ESCAPING else self._due(x)
             if due is not None and (earliest is None or due < earliest):
                 earliest = due
         return earliest
 
+    def may_be_due(self, now: Instant) -> bool:
+        """Whether any may want to be told of the time by now; seldom yes when none does, never no when one does."""
+        return any(not x.sleeps(now) for x in self.executions.values())
+
     def on_time(self, now: Instant) -> None:
-        for x in tuple(self._active.values()):
+        for x in tuple(self.executions.values()):
             while not x.is_over and x.state is not _S.ESCAPING:
                 due = self._due(x)
                 if due is None or due > now:

@@ -24,6 +24,8 @@ class ExecutionRoute:
         What increases also waits for every slice of what reduces: it would net away
         what those are to close. What reduces never waits for what increases.
         """
+        if not self._pipeline.executions:
+            return True
         increases = not only_reduces(decision.order)
         for each in self._pipeline.active(decision.order.symbol):
             is_before = each.state in _BEFORE_THE_WIRE and (increases or each.reduces)

@@ -295,8 +295,7 @@ class _Run:
         """Serve the timers that are due: at a bar's close those inside it, at its open those of a gap before it."""
         line = self._line
         line.now = now
-        due = line.controller.due
-        if due is not None and due <= now:
+        if line.controller.is_due(now):
             with exact_arithmetic():
                 line.tell(TimeReached())
 

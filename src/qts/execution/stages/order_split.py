@@ -61,11 +61,6 @@ class SplitFacts:
     profile: VolumeProfile | None = None
 
 
-def goes_whole(decision: OrderDecision) -> bool:
-    """Whether nothing asks for more than one order: no algorithm is named, and a schedule needs a horizon."""
-    return decision.horizon_ms == 0 and decision.algorithm is None
-
-
 def whole(decision: OrderDecision, quantity: Decimal, now: Instant) -> tuple[SplitOrder, ...]:
     """The one order that SINGLE is."""
     return (_order(decision, quantity, 0, now),)
@@ -103,7 +98,7 @@ def split(
     if quantity % lot:
         raise StrategyError(f"order {decision.order.order_id}: {quantity} is not a whole number of lots of {lot}")
     algorithm = decision.algorithm
-    if goes_whole(decision):
+    if decision.horizon_ms == 0 and algorithm is None:
         return _single(decision, quantity, now)
     horizon = decision.horizon_ms // 2 if decision.urgency is Urgency.URGENT else decision.horizon_ms
     task = _Task(int(quantity // lot), _lots_min(decision, facts), lot, now, horizon)
