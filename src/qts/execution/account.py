@@ -125,6 +125,8 @@ class ExecutionAccount:
 
     def why_no_increase(self, symbol: str, strategy_id: str) -> str | None:
         """Why nothing may be opened on the symbol now, or None."""
+        if not (self.paused or self.in_doubt or self.escaping or self.foreign) and self.safety.is_clear:
+            return None
         if self.paused:
             return "executions are paused"
         if symbol in self.in_doubt:
@@ -136,7 +138,7 @@ class ExecutionAccount:
         return self.safety.why_no_increase(symbol, strategy_id)
 
     def unknown_on(self, symbol: str) -> bool:
-        return self.orders.any_live and any(each.state is _UNKNOWN for each in self.orders.live(symbol))
+        return bool(self.orders.living) and any(each.state is _UNKNOWN for each in self.orders.live(symbol))
 
     def live_on(self, symbol: str, role: Role) -> list[OrderRecord]:
         return [record for record in self.orders.live(symbol) if record.order.role is role]

@@ -101,11 +101,14 @@ class OverParentError(Exception):
 
 
 class OrderLedger:
-    """All records, and the trades already counted."""
+    """All records, and the trades already counted.
+
+    living: those that have not ended, for who only wants to see whether there are any.
+    """
 
     def __init__(self) -> None:
         self._records: dict[str, OrderRecord] = {}
-        self._live: dict[str, OrderRecord] = {}
+        self.living: dict[str, OrderRecord] = {}
         self._of_parent: defaultdict[str, list[OrderRecord]] = defaultdict(list)
         self._quantity_max: dict[str, Decimal] = {}
         self._trades: set[tuple[str, str]] = set()
@@ -130,7 +133,7 @@ class OrderLedger:
             if wanted > limit:
                 raise OverParentError(f"{client_id}: {wanted} would be above the {limit} of {parent_id}")
         record = OrderRecord(order, now)
-        self._records[client_id] = self._live[client_id] = record
+        self._records[client_id] = self.living[client_id] = record
         siblings.append(record)
         return SendOrder(order)
 
@@ -157,7 +160,7 @@ class OrderLedger:
         """Move the order by one piece of news; whether its state changed. Raises IllegalTransition."""
         changed = record.move(event, now)
         if changed and record.state.is_final:
-            self._live.pop(record.order.client_id, None)
+            self.living.pop(record.order.client_id, None)
         return changed
 
     def count(self, fill: Fill) -> bool:
@@ -185,15 +188,11 @@ class OrderLedger:
         """In the order they were sent. The list is the ledger's own and grows as more are."""
         return self._of_parent[parent_id]
 
-    @property
-    def any_live(self) -> bool:
-        return bool(self._live)
-
     def live(self, symbol: str | None = None) -> list[OrderRecord]:
         """Orders that have not ended, in the order they were sent."""
-        if symbol is None or not self._live:
-            return list(self._live.values())
-        return [record for record in self._live.values() if record.order.symbol == symbol]
+        if symbol is None or not self.living:
+            return list(self.living.values())
+        return [record for record in self.living.values() if record.order.symbol == symbol]
 
     def everything(self) -> Iterator[OrderRecord]:
         yield from self._records.values()

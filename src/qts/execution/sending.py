@@ -62,7 +62,7 @@ class Sending:
     def _dispatch(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Let one slice out, unless something stands against it now."""
         account = self._account
-        if not account.connected or (account.orders.any_live and self._must_wait(x, order, now)):
+        if not account.connected or (account.orders.living and self._must_wait(x, order, now)):
             x.held = True
             return False
         if not order.reduce_only:

@@ -202,6 +202,11 @@ class AccountSafety:
 
     # -- looking --------------------------------------------------------------------
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing forbids anybody anything."""
+        return self.state.may_increase and not self.quarantined and not self.halted_strategies
+
     def may_increase(self, symbol: str, strategy_id: str) -> bool:
         return self.why_no_increase(symbol, strategy_id) is None
 

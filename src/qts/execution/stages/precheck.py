@@ -13,11 +13,12 @@ from typing import Final, Protocol
 from qts.domain.instant import Duration, Instant
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, plain
-from qts.domain.order import Side
+from qts.domain.order import Effect, Side
 from qts.domain.safety_code import SafetyCode
-from qts.execution.contracts import ExecutionAlert, OrderDecision, PreCheckResult, only_reduces
+from qts.execution.contracts import ExecutionAlert, OrderDecision, PreCheckResult
 
 STAGE: Final = "precheck"
+_REDUCE: Final = Effect.REDUCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def precheck(  # noqa: PLR0911 - one check, one answer
     order, symbol = decision.order, decision.order.symbol
     if not desk.market_open(symbol):
         return _refused("the venue takes no orders on the symbol")
-    if only_reduces(order):
+    if order.effect is _REDUCE:
         return PreCheckResult(order.quantity)
     forbidden = desk.why_no_increase(symbol, decision.strategy_id)
     if forbidden is not None:
@@ -89,17 +90,17 @@ def precheck(  # noqa: PLR0911 - one check, one answer
         age = desk.quote_age(symbol, now)
         if age is None or age > limits.data_age_ms_max:
             return _refused("there is no quote fresh enough to trade on")
-    return _within_capital(decision, desk, limits, instrument)
+    if desk.available is None:
+        return PreCheckResult(order.quantity)
+    return _within_capital(decision, desk.available, desk, limits, instrument)
 
 
 def _within_capital(
-    decision: OrderDecision, desk: PreCheckDesk, limits: PreCheckLimits, instrument: Instrument
+    decision: OrderDecision, available: Decimal, desk: PreCheckDesk, limits: PreCheckLimits, instrument: Instrument
 ) -> PreCheckResult:
     order = decision.order
-    if desk.available is None:
-        return PreCheckResult(order.quantity)
     price = order.price if order.price is not None else decision.arrival_price
-    carried = desk.available * limits.leverage / price + desk.opposing(order.symbol, order.side)
+    carried = available * limits.leverage / price + desk.opposing(order.symbol, order.side)
     if order.quantity <= carried:
         return PreCheckResult(order.quantity)
     fitting = instrument.quantity_down(max(ZERO, carried))
