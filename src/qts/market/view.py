@@ -199,15 +199,16 @@ def feature_reader(name: str, meaning: str) -> FeatureReader:
     """``View.feature`` for one name. Strategies ask it several times a bar, so it is written for that."""
 
     def read(view: View, length: int, *, ago: int = 0) -> float:
-        row = view._cursor.row - ago
-        if ago >= 0 and row >= 0:
-            try:
-                value: float = view._columns[name][length][row]
-            except KeyError:
-                return view.feature(name, length, ago)
-            if value == value:  # noqa: PLR0124 - not NaN, the fast way
-                return value
-        return view.feature(name, length, ago)
+        row = view._cursor.row
+        if ago:
+            row -= ago
+            if ago < 0 or row < 0:
+                return view.feature(name, length, ago)  # which says what is wrong with it
+        try:
+            value: float = view._columns[name][length][row]
+        except KeyError:
+            return view.feature(name, length, ago)
+        return value if value == value else view.feature(name, length, ago)  # noqa: PLR0124 - NaN, the fast way
 
     read.__name__, read.__qualname__, read.__doc__ = name, name, meaning
     return read
