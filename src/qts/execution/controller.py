@@ -72,6 +72,7 @@ class OnTheWay(NamedTuple):
     at_market: Decimal
 
 
+_EVENT, _COMMAND = RowKind.EVENT, RowKind.COMMAND
 _NOTHING = OnTheWay(ZERO, ZERO, ZERO)
 
 
@@ -148,9 +149,9 @@ class ExecutionController:
                 journal.add(RowKind.EVENT, quote, now)
             account.quotes_read.clear()
         if kind is not Quote:
-            journal.add(RowKind.EVENT, event, now)
+            journal.add(_EVENT, event, now)
         for command in account.out:
-            journal.add(RowKind.COMMAND, command, now)
+            journal.add(_COMMAND, command, now)
         return tuple(account.out)
 
     @property

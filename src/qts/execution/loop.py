@@ -34,6 +34,9 @@ class ExecutionLoop:
         self.dropped: list[OrderDecision] = []
 
     def offer(self, decisions: tuple[OrderDecision, ...], now: Instant) -> None:
+        if len(decisions) == 1 and not self._waiting and self._route.is_free(decisions[0]):
+            self._execute(decisions[0], now)  # as it mostly is: nothing to stand in line behind
+            return
         for decision in decisions:
             self._waiting.setdefault(decision.order.symbol, []).append(decision)
         self.turn(now)
