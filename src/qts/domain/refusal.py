@@ -13,6 +13,7 @@ class RefusalCode(StrEnum):
     STOP_ON_WRONG_SIDE = "stop-on-wrong-side"
     TARGET_ON_WRONG_SIDE = "target-on-wrong-side"
     SIZE_NEEDS_STOP = "size-needs-stop"
+    LIQUIDATION_BEFORE_STOP = "liquidation-before-stop"
     QUANTITY_BELOW_LOT = "quantity-below-lot"
     NOTIONAL_BELOW_MINIMUM = "notional-below-minimum"
     PRICE_OUTSIDE_COLLAR = "price-outside-collar"
@@ -43,6 +44,7 @@ class RefusalCode(StrEnum):
                 | RefusalCode.STOP_ON_WRONG_SIDE
                 | RefusalCode.TARGET_ON_WRONG_SIDE
                 | RefusalCode.SIZE_NEEDS_STOP
+                | RefusalCode.LIQUIDATION_BEFORE_STOP
                 | RefusalCode.QUANTITY_BELOW_LOT
                 | RefusalCode.NOTIONAL_BELOW_MINIMUM
             ):
@@ -61,6 +63,7 @@ _MEANING = {
     RefusalCode.STOP_ON_WRONG_SIDE: "the stop loss does not lie on the losing side of the entry",
     RefusalCode.TARGET_ON_WRONG_SIDE: "the take profit does not lie on the winning side of the entry",
     RefusalCode.SIZE_NEEDS_STOP: "no quantity or weight was given, and without a stop loss none can be worked out",
+    RefusalCode.LIQUIDATION_BEFORE_STOP: "the venue would take the position away before its stop loss is reached",
     RefusalCode.QUANTITY_BELOW_LOT: "the quantity rounds down to less than one lot",
     RefusalCode.NOTIONAL_BELOW_MINIMUM: "the order is worth less than the instrument's minimum",
     RefusalCode.PRICE_OUTSIDE_COLLAR: "the order's price is too far from the market",
