@@ -15,6 +15,7 @@ UNUSED: dict[str, tuple[str, str]] = {
     "qts.risk.allocated_sizing": _STAGED,
     "qts.risk.capital": _STAGED,
     "qts.risk.liquidation_guard": _STAGED,
+    "qts.risk.staging": _STAGED,
     "qts.execution.event_queue": _NODE,
     "qts.execution.fault_points": _NODE,
     "qts.execution.ports": _NODE,

@@ -1,4 +1,4 @@
-"""No liquidation before the stop: on both sides, whatever the mode, brackets and buffer, and again after each change."""
+"""No liquidation before the stop: on both sides, whatever mode, brackets and buffer, and again after each change."""
 
 from dataclasses import replace
 from decimal import Decimal
