@@ -1,0 +1,225 @@
+"""What the limits remember: where the day began, the peak, when orders went out, who changed sides.
+
+A fold of events, in the order of the journal, so a restart has it again; and as
+plain values (``facts``, ``from_facts``), so a snapshot has it too. One memory
+per book: the account's and each strategy's. Days are UTC days. What is older
+than its window is forgotten.
+
+An event that comes late, at an instant before the newest one, counts as if it
+came at the newest: time does not run backwards here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_CEILING, Decimal
+from typing import Any, Final, TypeAlias
+
+from qts.domain.errors import UsageError
+from qts.domain.instant import DAY_MS, HOUR_MS, MINUTE_MS, Instant
+from qts.domain.money import MONEY_GRID, ZERO, exact_arithmetic, plain
+from qts.domain.order import Side
+from qts.domain.value import value
+
+ACCOUNT: Final = "account"
+"""The name of the account's book; no strategy has it."""
+
+
+@value
+class EquityMarked:
+    """A book is worth so much, open positions included, quote."""
+
+    whose: str
+    equity: Decimal
+    at: Instant
+
+
+@value
+class CapitalMoved:
+    """Capital came into a book (above 0) or left it: neither a profit nor a loss.
+
+    Every base moves in proportion to equity, so that a share which was lost
+    stays lost: no deposit lifts a limit that stops, no withdrawal sets one off.
+    """
+
+    whose: str
+    amount: Decimal
+    at: Instant
+
+
+@value
+class OrderWentOut:
+    whose: str
+    at: Instant
+
+
+@value
+class PositionHeld:
+    """A book holds this position on a symbol now, signed base units."""
+
+    whose: str
+    symbol: str
+    position: Decimal
+    at: Instant
+
+
+@value
+class PeakReset:
+    """A named operator lets a book trade on from where it is. by, reason: not empty."""
+
+    whose: str
+    by: str
+    reason: str
+    at: Instant
+
+    def __post_init__(self) -> None:
+        if not self.by.strip() or not self.reason.strip():
+            raise UsageError("a peak is set anew by somebody, for a reason")
+
+
+LimitEvent: TypeAlias = EquityMarked | CapitalMoved | OrderWentOut | PositionHeld | PeakReset
+
+
+@value(kw_only=True)
+class BookMemory:
+    """One book. day_start: equity when the UTC day ``day`` began. sides: symbol to the side last held, 1 or -1."""
+
+    at: Instant = 0
+    day: int = 0
+    day_start: Decimal | None = None
+    peak: Decimal | None = None
+    equity: Decimal | None = None
+    orders: tuple[Instant, ...] = ()
+    reversals: tuple[Instant, ...] = ()
+    sides: tuple[tuple[str, int], ...] = ()
+
+    def day_start_at(self, now: Instant) -> Decimal | None:
+        """Equity at the last UTC midnight: when no mark has come since, the last one before it. None: never marked."""
+        return self.equity if now // DAY_MS > self.day else self.day_start
+
+    def orders_within(self, window_ms: int, now: Instant) -> int:
+        """Orders of the last ``window_ms`` (at most a minute)."""
+        return sum(now - at < window_ms for at in self.orders)
+
+    def reversals_within_hour(self, now: Instant) -> int:
+        return sum(now - at < HOUR_MS for at in self.reversals)
+
+    def would_reverse(self, symbol: str, side: Side) -> bool:
+        """Whether a position on ``side`` would be one on the other side than the last."""
+        return dict(self.sides).get(symbol) == -side.sign
+
+
+NEVER_SEEN: Final = BookMemory()
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """All memories, by the name of the book."""
+
+    books: Mapping[str, BookMemory] = field(default_factory=dict)
+
+    def of(self, whose: str) -> BookMemory:
+        return self.books.get(whose, NEVER_SEEN)
+
+    def facts(self) -> tuple[object, ...]:
+        """Everything remembered, as plain values."""
+        return tuple((name, *_memory_facts(memory)) for name, memory in sorted(self.books.items()))
+
+    @staticmethod
+    def from_facts(facts: Iterable[Any]) -> "LimitState":
+        """What ``facts`` said; lists, as JSON has them, are as good as tuples."""
+        return LimitState({name: _memory(rest) for name, *rest in facts})
+
+
+def remembered(state: LimitState, event: LimitEvent) -> LimitState:
+    """The state after an event; the one handed in stays as it is."""
+    memory = state.of(event.whose)
+    now = max(memory.at, event.at) if event.whose in state.books else event.at
+    memory = replace(memory, at=now)
+    match event:
+        case EquityMarked(equity=equity):
+            memory = _marked(memory, equity, now)
+        case CapitalMoved(amount=amount):
+            memory = _moved(memory, amount)
+        case OrderWentOut():
+            memory = replace(memory, orders=(*(at for at in memory.orders if now - at < MINUTE_MS), now))
+        case PositionHeld(symbol=symbol, position=position):
+            memory = _held(memory, symbol, position, now)
+        case PeakReset():
+            memory = replace(memory, peak=memory.equity)
+    return LimitState({**state.books, event.whose: memory})
+
+
+def folded(events: Iterable[LimitEvent], state: LimitState | None = None) -> LimitState:
+    """What is remembered after all of them."""
+    state = LimitState() if state is None else state
+    for event in events:
+        state = remembered(state, event)
+    return state
+
+
+def _marked(memory: BookMemory, equity: Decimal, now: Instant) -> BookMemory:
+    day = now // DAY_MS
+    if memory.equity is None:
+        memory = replace(memory, day=day, day_start=equity)
+    elif day > memory.day:
+        began = equity if now % DAY_MS == 0 else memory.equity
+        memory = replace(memory, day=day, day_start=began)
+    peak = equity if memory.peak is None else max(memory.peak, equity)
+    return replace(memory, equity=equity, peak=peak)
+
+
+def _moved(memory: BookMemory, amount: Decimal) -> BookMemory:
+    """Rounded up, so that what was lost stays lost to the last grain.
+
+    Where there is no proportion, since equity was or becomes 0 or less, the bases move by the amount.
+    """
+    before = memory.equity
+    if before is None:
+        return memory
+    with exact_arithmetic():
+        after = before + amount
+
+        def base(number: Decimal | None) -> Decimal | None:
+            if number is None or before <= ZERO or after <= ZERO:
+                return None if number is None else number + amount
+            return (number * after / before).quantize(MONEY_GRID, ROUND_CEILING)
+
+        return replace(memory, equity=after, day_start=base(memory.day_start), peak=base(memory.peak))
+
+
+def _held(memory: BookMemory, symbol: str, position: Decimal, now: Instant) -> BookMemory:
+    if position == 0:
+        return memory  # flat in between does not make a change of sides smaller
+    side, sides = (1 if position > 0 else -1), dict(memory.sides)
+    recent = tuple(at for at in memory.reversals if now - at < HOUR_MS)
+    if sides.get(symbol) == -side:
+        recent = (*recent, now)
+    sides[symbol] = side
+    return replace(memory, reversals=recent, sides=tuple(sorted(sides.items())))
+
+
+def _memory_facts(memory: BookMemory) -> tuple[object, ...]:
+    numbers = (memory.day_start, memory.peak, memory.equity)
+    return (
+        memory.at,
+        memory.day,
+        *(None if number is None else plain(number) for number in numbers),
+        memory.orders,
+        memory.reversals,
+        memory.sides,
+    )
+
+
+def _memory(facts: Iterable[Any]) -> BookMemory:
+    at, day, day_start, peak, equity, orders, reversals, sides = facts
+    day_start, peak, equity = (None if each is None else Decimal(each) for each in (day_start, peak, equity))
+    return BookMemory(
+        at=at,
+        day=day,
+        day_start=day_start,
+        peak=peak,
+        equity=equity,
+        orders=tuple(orders),
+        reversals=tuple(reversals),
+        sides=tuple((symbol, side) for symbol, side in sides),
+    )

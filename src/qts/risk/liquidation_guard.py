@@ -1,0 +1,181 @@
+"""No liquidation before the stop: the stop must be reached, filled and paid for while the position still lives.
+
+The stop is triggered at its price, fills a ``gap`` beyond it, and by then the
+position has paid its exit ``fee`` and one bad ``funding``. If the venue would
+have taken the position before that, it may not be opened, added to, or left as
+it is. The bracket is that of the date and of the notional at the price looked at.
+
+The same question is asked again after whatever can change the answer
+(``recheck``): an addition, a partial fill, funding, another leverage. Absence
+means no: without a stop or a bracket table the answer is that the stop does not
+lie before liquidation.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+from qts.domain.errors import PolicyError
+from qts.domain.instant import Instant
+from qts.domain.money import ZERO, exact_arithmetic, plain
+from qts.domain.refusal import RefusalCode
+from qts.domain.value import value
+from qts.market.brackets import BracketHistory, BracketTable
+from qts.risk.liquidation import Backing, MarginMode, liquidation_price, margin_excess
+
+_ONE: Final = Decimal(1)
+
+
+@value(kw_only=True)
+class Buffer:
+    """What may be lost between the stop and its fill; each a fraction, 0 or more, below 1.
+
+    fee: of the exit, of notional. funding: paid before the exit, of notional.
+    gap: from the trigger to the price of the fill, of the stop's price.
+    """
+
+    fee: Decimal = Decimal("0.001")
+    funding: Decimal = Decimal("0.003")
+    gap: Decimal = Decimal("0.01")
+
+    def __post_init__(self) -> None:
+        for name in ("fee", "funding", "gap"):
+            if not ZERO <= getattr(self, name) < _ONE:
+                raise PolicyError(f"buffer {name} must be 0 or more and below 1, not {getattr(self, name)}")
+
+
+@value(kw_only=True)
+class StopFacts:
+    """A position as it would be, or is, and its stop.
+
+    position: signed base units, not 0. basis: signed entry notional, quote.
+    leverage: the account's setting for the symbol, 1 or more. at: the instant the brackets are those of.
+    """
+
+    position: Decimal
+    basis: Decimal
+    backing: Backing
+    leverage: int
+    stop: Decimal | None
+    brackets: BracketHistory | None
+    at: Instant
+    buffer: Buffer = Buffer()
+
+
+@value(kw_only=True)
+class StopHolds:
+    """The stop is filled while the position lives. liquidation: as things stand, None when there is no such price."""
+
+    stop: Decimal
+    liquidation: Decimal | None
+
+
+@value(kw_only=True)
+class LiquidationFirst:
+    """The position may not be so.
+
+    liquidation: as things stand, quote per base; None when it is not known or is every price.
+    nearest_stop: the border the stop must not reach, at this buffer; None when there is none or it is not known.
+    Where it is no loss from the entry any more, no stop at a loss will do: the position is too large for its margin.
+    """
+
+    code: RefusalCode
+    stop: Decimal | None
+    liquidation: Decimal | None
+    nearest_stop: Decimal | None
+    sentence: str
+
+
+StopVerdict: TypeAlias = StopHolds | LiquidationFirst
+
+
+@value(kw_only=True)
+class Added:
+    """More of the same side, by a new order or one more fill. quantity: base units, above 0. fee: quote."""
+
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal = ZERO
+
+
+@value
+class FundingPaid:
+    """amount: quote; below 0 is received."""
+
+    amount: Decimal
+
+
+@value
+class LeverageChanged:
+    """The account's setting for the symbol is now another; 1 or more."""
+
+    leverage: int
+
+
+PositionChange: TypeAlias = Added | FundingPaid | LeverageChanged
+
+
+def stop_before_liquidation(facts: StopFacts) -> StopVerdict:
+    """Whether the stop is filled before the venue takes the position; both numbers where it is not."""
+    if facts.stop is None or facts.brackets is None:
+        missing = "stop loss" if facts.stop is None else "bracket table"
+        return LiquidationFirst(
+            code=RefusalCode.SIZE_NEEDS_STOP if facts.stop is None else RefusalCode.LIQUIDATION_BEFORE_STOP,
+            stop=facts.stop,
+            liquidation=None,
+            nearest_stop=None,
+            sentence=f"without a {missing} it cannot be known that the stop comes before liquidation",
+        )
+    with exact_arithmetic():
+        return _judged(facts, facts.stop, facts.brackets.at(facts.at))
+
+
+def recheck(facts: StopFacts, change: PositionChange) -> StopVerdict:
+    """The same question of the position after a change."""
+    return stop_before_liquidation(facts_after(facts, change))
+
+
+def facts_after(facts: StopFacts, change: PositionChange) -> StopFacts:
+    """What the change makes of the position and of what stands behind it.
+
+    An isolated wallet grows by the initial margin of what is added, pays the
+    funding, and keeps the initial margin of another leverage. A cross wallet pays fees and funding.
+    """
+    with exact_arithmetic():
+        wallet, is_isolated = facts.backing.wallet, facts.backing.mode is MarginMode.ISOLATED
+        match change:
+            case Added(quantity=quantity, price=price, fee=fee):
+                signed = quantity if facts.position > ZERO else -quantity
+                wallet += quantity * price / facts.leverage if is_isolated else -fee
+                facts = replace(facts, position=facts.position + signed, basis=facts.basis + signed * price)
+            case FundingPaid(amount=amount):
+                wallet -= amount
+            case LeverageChanged(leverage=leverage):
+                if is_isolated:
+                    wallet += abs(facts.basis) / leverage - abs(facts.basis) / facts.leverage
+                facts = replace(facts, leverage=leverage)
+        return replace(facts, backing=replace(facts.backing, wallet=wallet))
+
+
+def _judged(facts: StopFacts, stop: Decimal, table: BracketTable) -> StopVerdict:
+    position, basis, margin, buffer = facts.position, facts.basis, facts.backing.margin, facts.buffer
+    worse = _ONE - buffer.gap if position > ZERO else _ONE + buffer.gap
+    notional = max(abs(basis), abs(position) * stop * worse)
+    left = margin - (buffer.fee + buffer.funding) * notional
+    liquidation = liquidation_price(position, basis, margin, table)
+    if margin_excess(position, basis, left, stop * worse, table) > ZERO:
+        return StopHolds(stop=stop, liquidation=liquidation)
+    border = liquidation_price(position, basis, left, table)
+    nearest = None if border is None else border / worse
+    return LiquidationFirst(
+        code=RefusalCode.LIQUIDATION_BEFORE_STOP,
+        stop=stop,
+        liquidation=liquidation,
+        nearest_stop=nearest,
+        sentence=f"stop {plain(stop)} does not lie before liquidation at {_price(liquidation)}: "
+        f"with fee, funding and gap it would have to be nearer than {_price(nearest)}",
+    )
+
+
+def _price(price: Decimal | None) -> str:
+    return "any price" if price is None else plain(round(price, 8))
