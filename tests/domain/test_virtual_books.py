@@ -268,6 +268,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_posted() -> None:
         ("no book of z", lambda: desk.books.entrust("z")),
         ("a stop or a target", lambda: desk.books.protect(PostingKind.ADL, Side.SELL, ONE, ONE, ZERO, touched={})),
         ("liquidation or", lambda: desk.books.force(PostingKind.FILL, Side.SELL, ONE, ONE, ZERO)),
+        ("0 or more", lambda: desk.books.adopt(Side.SELL, -ONE, ONE, ZERO)),
         ("no whole number", lambda: desk.books.adopt(Side.SELL, Decimal("0.5"), ONE, ZERO)),
         ("among nobody", lambda: desk.books.flatten(Side.BUY, ZERO, ONE, ONE)),
     ]

@@ -218,7 +218,7 @@ class VirtualBooks:
         held = {each: self._books[each].opposing(side) for each in self._books}
         taken = dict.fromkeys(held, ZERO)
         # A falling price meets the highest stop of the longs first, a rising one their lowest target.
-        nearness = -side.sign if (kind is PostingKind.TAKE_PROFIT) else side.sign
+        nearness = side.sign if kind is PostingKind.STOP_LOSS else -side.sign
         prices = {touched[each] for each in touched if held[each]}
         groups = [[each for each in held if touched.get(each) == level] for level in sorted(prices)]
         left = quantity
@@ -260,23 +260,23 @@ class VirtualBooks:
 
         rate: fraction of the notional that longs pay shorts. price: the mark price it was taken at.
         """
-        holders = [each for each, book in self._books.items() if book.position]
-        if not holders and amount:
-            holders = [QUARANTINE]  # charged for a position we do not know of
-        positions = [self._books[each].position for each in holders]
-        owed = [position * price * rate for position in positions]
-        differs = amount - sum(owed, start=ZERO)
-        whole_steps = differs - differs % MONEY_GRID
-        if any(positions) and whole_steps:
-            extra = pro_rata(whole_steps, [abs(position) for position in positions], MONEY_GRID)
-            owed = [each + more for each, more in zip(owed, extra, strict=True)]
-        parts = nearest(amount, owed, MONEY_GRID) if any(positions) else [amount] * len(holders)
         postings = []
-        for each, part in zip(holders, parts, strict=True):
+        for each, part in self._funding_parts(amount, rate, price).items():
             self._books[each].pay_funding(part)
             postings.append(Posting(each, "", ZERO, price, ZERO, ZERO, PostingKind.FUNDING, funding=part))
         self.check(self._venue)
         return tuple(postings)
+
+    def _funding_parts(self, amount: Decimal, rate: Decimal, price: Decimal) -> dict[str, Decimal]:
+        positions = {each: book.position for each, book in self._books.items() if book.position}
+        if not positions:
+            return {QUARANTINE: amount} if amount else {}  # for a position we do not know of, or no longer have
+        owed = [position * price * rate for position in positions.values()]
+        differs = amount - sum(owed, start=ZERO)
+        whole_steps = differs - differs % MONEY_GRID
+        extra = pro_rata(whole_steps, [abs(position) for position in positions.values()], MONEY_GRID)
+        claims = [each + more for each, more in zip(owed, extra, strict=True)]
+        return dict(zip(positions, nearest(amount, claims, MONEY_GRID), strict=True))
 
     def adopt(self, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> tuple[Posting, ...]:
         """A fill no strategy asked for."""
@@ -340,6 +340,8 @@ class VirtualBooks:
     def _foreign(self, side: Side, quantity: Decimal, parts: Iterable[_Part]) -> list[_Part]:
         """What of a fill is nobody's."""
         rest = quantity - sum((part.quantity for part in parts), start=ZERO)
+        if rest < ZERO:
+            raise UsageError(f"a fill has a quantity of 0 or more, not {quantity}")
         return [_Part(QUARANTINE, "", side, rest, PostingKind.FOREIGN)]
 
     def _post(self, parts: Iterable[_Part], price: Decimal, fee: Decimal) -> tuple[Posting, ...]:
