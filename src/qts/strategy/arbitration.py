@@ -10,7 +10,8 @@ Rules, none of which looks at the order in which wants are given:
   lets them meet; HOLD withholds them all; PRIORITY withholds those on the other
   side than the highest priority among the entries, and all of them when both sides
   have it, since then nobody won. Exits take no side and are served under every
-  rule. Of what is left the smaller side is crossed whole, and the difference is sent.
+  rule. Of what is left the smaller side is crossed whole, and the difference is sent;
+  a strategy's own opposite wants meet like anybody's.
 - Exits are served first: by what meets inside, which is certain and free; then by
   the order that reduces; then by the one that increases. Among exits, and then
   among entries, it is pro rata in lots, by largest remainder, ties by id.
