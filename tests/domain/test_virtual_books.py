@@ -241,6 +241,30 @@ def test_books_that_are_not_the_venues_say_whose_part_is_what() -> None:
         VirtualBooks(Book(Decimal(4), 1), {"a": Decimal(3)}, ONE)
 
 
+POSTINGS = {
+    "fill": lambda books, share: books.fill("o", Side.BUY, ONE, ONE, ZERO, shares=[share]),
+    "cross": lambda books, share: books.cross(Cross(share, share), ONE),
+    "protect": lambda books, _: books.protect(PostingKind.STOP_LOSS, Side.SELL, ONE, ONE, ZERO, touched={}),
+    "force": lambda books, _: books.force(PostingKind.ADL, Side.SELL, ONE, ONE, ZERO),
+    "pay_liquidation": lambda books, _: books.pay_liquidation(ZERO, ZERO, []),
+    "pay_funding": lambda books, _: books.pay_funding(ZERO, ZERO, ONE),
+    "adopt": lambda books, _: books.adopt(Side.BUY, ONE, ONE, ZERO),
+    "flatten": lambda books, _: books.flatten(Side.SELL, ZERO, ONE, ZERO),
+}
+
+
+@pytest.mark.parametrize("posting", POSTINGS)
+def test_every_posting_is_checked(posting: str) -> None:
+    """A fee that only the venue knows of is noticed by whatever is posted next.
+
+    Proves: P6-5
+    """
+    desk = Desk(a=5)
+    desk.venue.fees += ONE
+    with pytest.raises(AssertionError, match=r": the books hold"):
+        POSTINGS[posting](desk.books, Share("a", "a-2", ONE))
+
+
 @pytest.mark.parametrize("name", ["bought", "fees", "funding", "liquidation_fees", "insurance", "wallet"])
 def test_every_sum_is_compared(name: str) -> None:
     """One step too much in a strategy's book, hidden from that book's own identity by its capital.

@@ -168,6 +168,13 @@ def test_a_limit_that_would_meet_our_own_is_withheld() -> None:
     assert became(desk("a buy 2 @101\n b sell 1 @100 !1"))["a"].startswith("2 withheld")
 
 
+@pytest.mark.parametrize("prices", [(100, 101), (101, 100)])
+def test_of_several_limits_of_ours_the_one_it_would_meet_first_is_named(prices: tuple[int, int]) -> None:
+    own = [RestingLimit(Side.SELL, Decimal(price), ONE) for price in prices]
+    reason = "2 withheld: would trade against our own limit at 100 that rests"
+    assert became(desk("a buy 2 @102", resting=own)) == {"a": reason}
+
+
 def test_while_closed_only_exits_that_reduce_the_net_pass_and_share_it() -> None:
     """Proves: P6-4, P6-5"""
     lines = "a sell 6 exit\n b buy 3 exit\n c sell 3 exit @101\n d sell 1\n e buy 1"
