@@ -21,6 +21,8 @@ UNUSED: dict[str, tuple[str, str]] = {
     "qts.execution.ports": _NODE,
     "qts.simulation.memory_journal": _NODE,
     "qts.simulation.quote_market": _NODE,
+    "qts.domain.virtual_books": _STAGED,
+    "qts.strategy.arbitration": _STAGED,
     "qts.simulation.tick_wire": ("2026-11-21", "runs on ticks have no command yet; the replay tests run it"),
     "qts.adapters.stores.tick_files": ("2026-11-21", "runs on ticks have no command yet; the replay tests read by it"),
 }

@@ -85,6 +85,13 @@ def test_the_insurance_fund_bears_only_what_exceeds_the_margin() -> None:
         assert book.wallet >= floor
 
 
+def test_funding_that_is_heard_of_late_is_paid_by_a_flat_book_whatever_it_has() -> None:
+    book = Book(Decimal(0), 1)
+    book.pay_funding(Decimal(1))
+    book.check()
+    assert (book.wallet, book.margin) == (Decimal(-1), Decimal(0))
+
+
 def test_a_book_that_does_not_add_up_says_so() -> None:
     book = Book(Decimal(1_000), 1)
     book.wallet += 1

@@ -14,10 +14,16 @@ class Knot:
 
 
 def test_thresholds_are_raised_inside_and_restored_after_an_error_too() -> None:
-    before = gc.get_threshold()
-    with pytest.raises(RuntimeError), rarely_collected():
-        assert gc.get_threshold()[0] > before[0]
-        raise RuntimeError
+    before, inside = gc.get_threshold(), []
+
+    def failing() -> None:
+        with rarely_collected():
+            inside.append(gc.get_threshold())
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        failing()
+    assert inside[0][0] > before[0]
     assert gc.get_threshold() == before
 
 

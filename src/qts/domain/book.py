@@ -144,7 +144,8 @@ class Book:
         """
         self.wallet -= amount
         self.funding += amount
-        self.margin = min(self.margin, self.wallet)
+        if self.position:  # a payment may be heard of when what it was for has been closed
+            self.margin = min(self.margin, self.wallet)
 
     def pay_liquidation(self, fee: Decimal, loss_limit: Decimal) -> Decimal:
         """Charge the liquidation fee, and let the insurance fund bear what exceeds ``loss_limit``; returns that credit.
