@@ -2,6 +2,8 @@
 
 from types import TracebackType
 
+from qts.domain.errors import QtsError
+
 _WORDS_MAX = 300
 
 
@@ -17,8 +19,10 @@ def own_line(error: BaseException, module: str) -> str:
 
 
 def told_briefly(error: BaseException) -> str:
-    """'ValueError: its words', cut short; only the kind when the error cannot say its words."""
+    """'ValueError: its words', cut short; the kind alone when it cannot say any, the cause alone when it is ours."""
     kind = type(error).__name__
+    if isinstance(error, QtsError):
+        return error.cause[:_WORDS_MAX]
     try:
         words = str(error)
     except Exception:
