@@ -95,12 +95,11 @@ class _Inspection:
         self._kind = kind
         self._modules = {owner.__module__ for owner in kind.__mro__ if owner not in (object, Strategy)}
         self._seen: set[FunctionType | type] = set()
-        self._waiting: deque[tuple[FunctionType, bool]] = deque()
+        self._waiting: deque[tuple[FunctionType, str | None]] = deque()
 
     def run(self) -> None:
         while self._waiting:
-            function, by_class = self._waiting.popleft()
-            self._look_through(function, by_class)
+            self._look_through(*self._waiting.popleft())
 
     def add_class(self, owner: type) -> None:
         """Its attributes now, its methods in their turn."""
@@ -112,7 +111,7 @@ class _Inspection:
             function = _function_of(value)
             if function is not None:
                 if self._is_own(function.__globals__.get("__name__", ""), function.__globals__.get("__file__")):
-                    self._add_function(function, isinstance(value, classmethod))
+                    self._add_function(function, _first_argument(function) if isinstance(value, classmethod) else None)
             elif isinstance(value, property):
                 for part in (value.fget, value.fset, value.fdel):
                     self.add_value(part, f"{owner.__name__}.{name}")
@@ -133,7 +132,8 @@ class _Inspection:
             if self._is_own(value.__module__, getattr(module, "__file__", None)):
                 self.add_class(value)
 
-    def _add_function(self, function: FunctionType, by_class: bool = False) -> None:  # noqa: FBT001, FBT002
+    def _add_function(self, function: FunctionType, owner: str | None = None) -> None:
+        """owner: the argument that holds the class itself (of a class method)."""
         if function in self._seen:
             return
         if len(self._seen) >= FUNCTIONS_MAX:
@@ -143,7 +143,7 @@ class _Inspection:
                 next_step="use fewer: state between strategies is looked for in all of them",
             )
         self._seen.add(function)
-        self._waiting.append((function, by_class))
+        self._waiting.append((function, owner))
 
     def _is_own(self, module: str, file: str | None) -> bool:
         if module in self._modules:
@@ -161,7 +161,7 @@ class _Inspection:
             )
         self.add_value(value, what)
 
-    def _look_through(self, function: FunctionType, by_class: bool) -> None:  # noqa: FBT001
+    def _look_through(self, function: FunctionType, owner: str | None) -> None:
         name, place = function.__qualname__, _place(function.__code__)
         given = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
         for value in given:
@@ -172,13 +172,11 @@ class _Inspection:
         for variable, cell in cells.items():
             content = _content(cell)
             self._judge(content, f"{variable}, which {name} closes over,", place)
-        owner = function.__code__.co_varnames[0] if by_class and function.__code__.co_argcount else None
         self._look_through_code(function.__code__, function.__globals__, cells, owner)
 
     def _look_through_code(
         self, code: CodeType, names: dict[str, Any], cells: dict[str, CellType], owner: str | None
     ) -> None:
-        """owner: the variable that holds the class itself (of a class method)."""
         steps = [step for step in dis.get_instructions(code) if step.opname not in _QUIET]
         for place, step in enumerate(steps):
             following = steps[place + 1 : place + 9]
@@ -253,6 +251,10 @@ def _after_own_class(
     if owner is not None and "LOAD_FAST" in step.opname and _last(step.argval) == owner:
         return following
     return []
+
+
+def _first_argument(function: FunctionType) -> str | None:
+    return function.__code__.co_varnames[0] if function.__code__.co_argcount else None
 
 
 def _content(cell: CellType) -> object:
