@@ -175,7 +175,7 @@ def test_too_many_open_files_are_the_childs_own_trouble(written: Written) -> Non
 
 
 PARENT = """
-import sys
+import os, sys
 from qts.app.strategy_host import HostLimits, StrategyHost
 from tests.app.hosting import WARM, ask, hosted, started
 host = StrategyHost(hosted(sys.argv[1]), HostLimits(answer_ms_max=1_000))
@@ -197,10 +197,11 @@ def test_a_child_does_not_outlive_its_parent(written: Written, tmp_path: Path, p
         [sys.executable, "-c", PARENT, spec, parent_dies],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         cwd=Path(__file__).resolve().parents[2],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+    assert run.returncode == 0, run.stderr
     assert is_gone_soon(int(run.stdout), within_s=15)
 
 

@@ -125,4 +125,16 @@ FINE = {
             b: tuple[int, ...] = ()
             c: 'int | None' = None
         """,
+    "functions of libraries, taken by name": """
+        import os, sys
+        from math import sqrt
+        import numpy as np
+        from numpy import mean
+        from numpy.linalg import norm
+        from polars import col
+        from talib import RSI
+        class S(Strategy):
+            def on_bar(self, view):
+                return sqrt(mean(norm([1]))), col("a"), RSI, np.random.default_rng(1), os.path.join, sys.stderr.write
+        """,
 }

@@ -354,4 +354,34 @@ SHARED = {
         "calls",
         6,
     ),
+    "the dice of a library": (
+        """
+        import random
+        class S(Strategy):
+            def on_bar(self, view):
+                return random.random()
+        """,
+        "random.random, which on_bar uses, holds a Random",
+        7,
+    ),
+    "numpy's global dice": (
+        """
+        import numpy as np
+        class S(Strategy):
+            def on_bar(self, view):
+                return np.random.rand()
+        """,
+        "np.random.rand, which on_bar uses, holds a RandomState",
+        7,
+    ),
+    "dice taken by name": (
+        """
+        from random import randint
+        class S(Strategy):
+            def on_bar(self, view):
+                return randint(1, 6)
+        """,
+        "randint",
+        7,
+    ),
 }

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import talib  # noqa: F401 - features import it when first used, and the first bar should not wait for that
 
 from qts.adapters.strategy_files import load_strategy
 from qts.app.strategy_wire import (

@@ -267,8 +267,9 @@ class _Gathered:
         self._registry.halt(strategy_id, f"{cause} on {symbol}: {detail}")
 
     def round(self) -> Round:
-        halted = tuple(sorted(self._halted, key=lambda each: (each.strategy_id, each.symbol)))
-        return Round(self._now, tuple(self.said), halted, tuple(self._slow))
+        halted = sorted(self._halted, key=lambda each: (each.strategy_id, each.symbol))
+        slow = sorted(self._slow, key=lambda each: (each.strategy_id, each.symbol))
+        return Round(self._now, tuple(self.said), tuple(halted), tuple(slow))
 
 
 def _cause_of(error: BaseException) -> HaltCause:

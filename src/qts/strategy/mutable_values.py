@@ -33,7 +33,7 @@ from types import (
     UnionType,
     WrapperDescriptorType,
 )
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -53,6 +53,8 @@ _PLAIN: Final = (
 def first_mutable(value: object, depth: int = 0) -> object | None:
     """The value itself, or the part of it, that can be changed; None for a constant."""
     if isinstance(value, _PLAIN) or type(value) is object or type(value).__module__ in ("typing", "dataclasses"):
+        return None
+    if is_compiled(value):
         return None
     if depth > _DEPTH_MAX:
         return value
@@ -139,6 +141,13 @@ def attributes_of(value: object) -> list[tuple[str, object]]:
                 except AttributeError:
                     continue
     return found
+
+
+def is_compiled(value: Any) -> bool:
+    """Whether it is a function of numba's; the globals it reads were made constants when it was compiled."""
+    return type(value).__module__.partition(".")[0] == "numba" and isinstance(
+        getattr(value, "py_func", None), FunctionType
+    )
 
 
 def is_dunder(name: str) -> bool:

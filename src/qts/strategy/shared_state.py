@@ -18,8 +18,8 @@ installed nor part of Python or QTS (a file beside it).
 
 What it cannot see: names reached through ``globals()``, ``getattr``, ``setattr``,
 ``sys.modules``, ``exec`` or an import inside a function; what a method does with
-an object that it was handed; state inside installed libraries (numpy's global
-dice); a MappingProxyType's or frozen dataclass's innards changed by force; the
+an object that it was handed; state inside installed libraries (but their global
+dice, ``random.random``, are found); a MappingProxyType's or frozen dataclass's innards changed by force; the
 file system. Of one instance the first 200 mutable objects are compared, nearest
 first. A strategy that means harm is not kept out by this; the child process of
 paper and live (``app/strategy_host.py``) is the wall for that.
@@ -31,11 +31,11 @@ from collections import deque
 from collections.abc import Sequence
 from enum import Enum
 from functools import cached_property, partial
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from qts.domain.errors import StrategyError
-from qts.strategy.mutable_values import attributes_of, first_mutable, is_dunder, mutables_of
+from qts.strategy.mutable_values import attributes_of, first_mutable, is_compiled, is_dunder, mutables_of
 from qts.strategy.strategy import Strategy
 
 FUNCTIONS_MAX: Final = 2_000
@@ -127,6 +127,8 @@ class _Inspection:
             self.add_value(value.__func__, path)
         elif isinstance(value, partial):
             self.add_value(value.func, path)
+        elif is_compiled(value):
+            self.add_value(getattr(value, "py_func", None), path)
         elif isinstance(value, type) and value is not self._kind and not _is_python(value.__module__):
             module = sys.modules.get(value.__module__)
             if self._is_own(value.__module__, getattr(module, "__file__", None)):
@@ -198,18 +200,31 @@ class _Inspection:
         self, value: object, path: str, following: list[dis.Instruction], code: CodeType, step: dis.Instruction
     ) -> None:
         """A name was read; follow the attributes read of it as long as they lead through modules."""
+        is_own = True
         for after, reads in enumerate(following):
             if isinstance(value, _NAMESPACE):
                 self._refuse_if_written(path, following[after:], code, step)
-            if reads.opname not in _ATTRIBUTE or not isinstance(value, ModuleType) or not self._owns(value):
+            if reads.opname not in _ATTRIBUTE or not isinstance(value, ModuleType):
                 break
             if reads.argval not in vars(value):
                 return
+            is_own = self._is_own(value.__name__, getattr(value, "__file__", None))
             value, path = vars(value)[reads.argval], f"{path}.{reads.argval}"
-        self._judge(value, f"{path}, which {code.co_name} uses,", _place(code, step))
+        is_bound = isinstance(value, MethodType | BuiltinFunctionType)  # random.random is one of a hidden object
+        if is_bound or (is_own and not self._is_of_library(value)):
+            self._judge(value, f"{path}, which {code.co_name} uses,", _place(code, step))
 
-    def _owns(self, module: ModuleType) -> bool:
-        return self._is_own(module.__name__, getattr(module, "__file__", None))
+    def _is_of_library(self, value: object) -> bool:
+        """Whether an installed library has this callable under a name of its own, as numpy has ``mean``."""
+        if not callable(value) or isinstance(value, FunctionType | type):
+            return False
+        for name in (getattr(value, "__module__", None), type(value).__module__):
+            module = sys.modules.get(name) if isinstance(name, str) else None
+            if module is None or self._is_own(module.__name__, getattr(module, "__file__", None)):
+                continue
+            if any(held is value for held in list(vars(module).values())):
+                return True
+        return False
 
     def _refuse_if_written(
         self, what: str, following: Sequence[dis.Instruction], code: CodeType, step: dis.Instruction
