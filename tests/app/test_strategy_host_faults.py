@@ -63,7 +63,7 @@ def test_a_child_that_spins_and_catches_everything_is_killed_too(written: Writte
 
 def test_a_child_that_eats_its_memory_is_stopped(written: Written) -> None:
     """Proves: P6-3"""
-    small = HostLimits(answer_ms_max=20_000, memory_bytes_max=300 << 20)
+    small = HostLimits(answer_ms_max=20_000, memory_bytes_max=700 << 20)
     host = written.host("eaten = []\nwhile True: eaten.append(bytearray(1 << 20))", small)
     started(host)
     pid = pid_of(host)
@@ -74,7 +74,7 @@ def test_a_child_that_eats_its_memory_is_stopped(written: Written) -> None:
 
 
 def test_a_child_that_eats_its_memory_and_will_not_hear_of_it_is_killed(written: Written) -> None:
-    small = HostLimits(answer_ms_max=1_500, memory_bytes_max=300 << 20)
+    small = HostLimits(answer_ms_max=1_500, memory_bytes_max=700 << 20)
     body = """
         eaten = []
         while True:

@@ -335,3 +335,25 @@ def test_faults_at_the_start_and_on_fills_are_contained_too() -> None:
     late = registered({"a": FailsToStart, "c": Buyer})
     heard = Multiplexer(late).ask(market.views(late), 1)
     assert ([each.strategy_id for each in heard.halted], [each.strategy_id for each in heard.answers]) == (["a"], ["c"])
+
+
+class LeavesItsOwnMess(Strategy):
+    """Says what it finds, spoils it, and uses up the better part of its bucket."""
+
+    def on_bar(self, view: View) -> Answer:
+        said = buy(quantity=1, reason=f"{decimal.getcontext().prec} {np.geterr()['over']}")
+        decimal.getcontext().prec = 3
+        np.seterr(all="raise")
+        return [said] * 35
+
+
+def test_a_second_run_is_like_the_first() -> None:
+    """Nothing of a former run is left, neither in its arithmetic nor in its bucket. Proves: P6-3"""
+    registry = registered({"a": LeavesItsOwnMess})
+    multiplexer, market = Multiplexer(registry), Market()
+    runs = []
+    for _ in range(3):
+        multiplexer.started(0)
+        runs.append(market.rounds(multiplexer, registry, 1))
+    assert runs[0][0].answers
+    assert runs[0] == runs[1] == runs[2]
