@@ -16,6 +16,7 @@ UNUSED: dict[str, tuple[str, str]] = {
     "qts.risk.capital": _STAGED,
     "qts.risk.liquidation_guard": _STAGED,
     "qts.risk.staging": _STAGED,
+    "qts.app.strategy_host": _NODE,
     "qts.execution.event_queue": _NODE,
     "qts.execution.fault_points": _NODE,
     "qts.execution.ports": _NODE,

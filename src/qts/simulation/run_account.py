@@ -10,6 +10,7 @@ from qts.execution.contracts import ExecutionState
 from qts.execution.controller import ExecutionController
 from qts.simulation.direct_line import DirectLine
 from qts.simulation.result import Refusal
+from qts.strategy.blame import own_line
 from qts.strategy.strategy import Strategy
 
 _FIX = "fix the strategy and run it again"
@@ -17,23 +18,13 @@ _FIX = "fix the strategy and run it again"
 
 def blamed(error: BaseException, strategy: Strategy, bar: str) -> StrategyError:
     """The error as the strategy's, with the bar and the line of its file."""
-    line = _line_of(error, type(strategy).__module__)
+    line = own_line(error, type(strategy).__module__)
     place = f"{line}, {bar}" if line else bar
     if isinstance(error, QtsError):
         return StrategyError(error.cause, place=error.place or place, next_step=error.next_step or _FIX)
     return StrategyError(
         f"{type(strategy).__name__} raised {type(error).__name__}: {error}", place=place, next_step=_FIX
     )
-
-
-def _line_of(error: BaseException, module: str) -> str:
-    """'file.py:12' of the innermost frame that belongs to the strategy's module, '' when there is none."""
-    found, frame = "", error.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_globals.get("__name__") == module:
-            found = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}"
-        frame = frame.tb_next
-    return found
 
 
 def not_executed(machine: ExecutionController) -> Iterator[Refusal]:

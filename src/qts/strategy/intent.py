@@ -40,6 +40,10 @@ _BARS_MAX = 100_000
 """The longest spread of an order; more is a mistake."""
 
 
+class NotANumber(StrategyError):  # noqa: N818 - says what it is; a computation went wrong upstream of the wish
+    """A wish with NaN or an infinity in it."""
+
+
 @plain_members
 class Action(StrEnum):
     BUY = "buy"
@@ -87,7 +91,7 @@ class Intent:
         if not self.quantity is self.limit is self.trigger is self.stop_loss is self.take_profit is None:
             self._refuse_bad_amounts()
         if self.weight is not None and not (_is_finite(self.weight) and 0 < self.weight <= _NUMBER_MAX):
-            raise StrategyError(f"{self.action}: weight must be a number above 0, not {self.weight!r}")
+            raise _kind_of(self.weight)(f"{self.action}: weight must be a number above 0, not {self.weight!r}")
         if type(self.good_for_bars) is not int:
             raise StrategyError(f"{self.action}: good_for_bars must be a whole number, not {self.good_for_bars!r}")
         if not isinstance(self.reason, str):
@@ -138,7 +142,8 @@ class Intent:
             if not isinstance(amount, Decimal):
                 raise StrategyError(f"{self.action}: {name} must be a Decimal, not {amount!r}", next_step=_BUILD)
             if not (amount.is_finite() and ZERO < amount <= _AMOUNT_MAX):
-                raise StrategyError(f"{self.action}: {name} must be above 0, not {amount}")
+                kind = StrategyError if amount.is_finite() else NotANumber
+                raise kind(f"{self.action}: {name} must be above 0, not {amount}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ class Targets:
     def __post_init__(self) -> None:
         for symbol, weight in self.weights.items():
             if not (_is_finite(weight) and abs(weight) <= _NUMBER_MAX):
-                raise StrategyError(f"target weight of {symbol} must be a finite number, not {weight!r}")
+                raise _kind_of(weight)(f"target weight of {symbol} must be a finite number, not {weight!r}")
 
 
 Answer: TypeAlias = Intent | Targets | list[Intent] | tuple[Intent, ...] | None
@@ -239,10 +244,16 @@ def _amount(name: str, value: Number | None) -> Decimal | None:
     if type(value) not in _NUMBERS and (isinstance(value, bool) or not isinstance(value, Real | Decimal)):
         raise StrategyError(f"{name} must be a number, not {value!r}")
     if not math.isfinite(value):
-        raise StrategyError(f"{name} is {value}", next_step="check the feature it was computed from")
+        raise NotANumber(f"{name} is {value}", next_step="check the feature it was computed from")
     return exact(value if isinstance(value, int | Decimal) else float(value))
 
 
 def _is_finite(value: object) -> bool:
     """Whether it is a real number of any library; True and False are not."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _kind_of(value: object) -> type[StrategyError]:
+    """What a value that is no good is refused as: NaN and infinities by their own name."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return NotANumber if is_number and not _is_finite(value) else StrategyError
