@@ -23,6 +23,7 @@ from qts.execution.events import (
     CancelOutcome,
     Decided,
     Event,
+    NetProtection,
     OperatorSaid,
     OperatorVerb,
     OrderAck,
@@ -105,7 +106,11 @@ def test_every_kind_of_event_has_a_lane():
     for kind in (Fill, OrderAck, OrderEnded, OperatorSaid, VenueStatus, AccountUpdate):
         assert LANE_OF[kind] is Lane.URGENT
     assert {kind for kind, lane in LANE_OF.items() if lane is Lane.MARKET} == {Quote, TimeReached}
-    assert {kind for kind, lane in LANE_OF.items() if lane is Lane.EVALUATION} == {Decided, ProtectionWanted}
+    assert {kind for kind, lane in LANE_OF.items() if lane is Lane.EVALUATION} == {
+        Decided,
+        NetProtection,
+        ProtectionWanted,
+    }
 
 
 def test_what_is_neither_event_nor_shown_is_not_taken_in():

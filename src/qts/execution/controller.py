@@ -34,6 +34,7 @@ from qts.execution.events import (
     Decided,
     Event,
     ModifyAck,
+    NetProtection,
     OperatorSaid,
     OrderAck,
     OrderEnded,
@@ -120,6 +121,7 @@ class ExecutionController:
         self._listen(Quote, self._on_quote)
         self._listen(TimeReached, self._on_time)
         self._listen(ProtectionWanted, self._on_protection_wanted)
+        self._listen(NetProtection, self._on_net_protection)
         self._listen(AccountUpdate, self._on_account_update)
         self._listen(VenueStatus, self._on_status)
         self._listen(Restarted, self._on_restarted)
@@ -285,6 +287,10 @@ class ExecutionController:
 
     def _on_protection_wanted(self, event: ProtectionWanted, now: Instant) -> None:  # noqa: ARG002 - every door has one
         self._pairs.moved(self.account.positions.of(event.symbol), event.stop_loss, event.take_profit)
+        self.account.touched[event.symbol] = None
+
+    def _on_net_protection(self, event: NetProtection, now: Instant) -> None:  # noqa: ARG002 - every door has one
+        self._pairs.put(self.account.positions.of(event.symbol), event.stop_loss, event.take_profit)
         self.account.touched[event.symbol] = None
 
     # -- market, time, status -------------------------------------------------------------------

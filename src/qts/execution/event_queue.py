@@ -43,6 +43,7 @@ from qts.execution.events import (
     Decided,
     Event,
     ModifyAck,
+    NetProtection,
     OperatorSaid,
     OrderAck,
     OrderEnded,
@@ -94,6 +95,7 @@ LANE_OF: Final[Mapping[type, Lane]] = MappingProxyType(
         TimeReached: Lane.MARKET,
         Decided: Lane.EVALUATION,
         ProtectionWanted: Lane.EVALUATION,
+        NetProtection: Lane.EVALUATION,
         Shown: Lane.SHOWN,
     }
 )

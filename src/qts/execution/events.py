@@ -164,6 +164,18 @@ class ProtectionWanted:
     take_profit: Decimal | None
 
 
+@value
+class NetProtection:
+    """The pair of what the account holds of a symbol, whole: a price that is None is not wanted (any more).
+
+    Of an account that several strategies share: the nearest of their stops, and of their targets.
+    """
+
+    symbol: str
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+
+
 @dataclass(frozen=True, slots=True)
 class TimeReached:
     """Nothing happened but time. ``now`` says how much."""
@@ -223,6 +235,7 @@ class OperatorSaid:
 Event: TypeAlias = (
     Decided
     | ProtectionWanted
+    | NetProtection
     | OrderAck
     | CancelAck
     | ModifyAck

@@ -190,8 +190,10 @@ def _stop_steps(  # noqa: PLR0911 - one situation, one answer
     live = [leg for leg in own if not leg.is_final]
     again: list[ProtectionStep] = _cancelled([leg for leg in live if leg.cancel_asked_at is not None], now)
     wanted = facts.wanted_stop
-    if wanted is None or facts.escaping:
+    if facts.escaping:
         return again
+    if wanted is None:  # nobody wants it any more
+        return again + _cancelled([leg for leg in live if leg.cancel_asked_at is None], now)
     working = [leg for leg in live if leg.state is OrderState.ACCEPTED and leg.cancel_asked_at is None]
     working.sort(key=_number)
     kept = _enough([leg for leg in working if leg.order.price == wanted], size)

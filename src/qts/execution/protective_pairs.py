@@ -71,6 +71,13 @@ class ProtectivePairs:
         wanted.stop = wanted.stop if stop is None else stop
         wanted.target = wanted.target if target is None else target
 
+    def put(self, position: Position, stop: Decimal | None, target: Decimal | None) -> None:
+        """The pair is this one from now on; what is None is taken away."""
+        if position.quantity == 0:
+            return
+        wanted = self._of(position)
+        wanted.stop, wanted.target = stop, target
+
     def _of(self, position: Position) -> Wanted:
         wanted = self._wanted.get(position.symbol)
         if wanted is None or wanted.epoch_id != position.epoch_id:

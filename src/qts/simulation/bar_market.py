@@ -142,7 +142,7 @@ class BarMarket:
                 return
             self._funding_next += 1
             self._funding_row = self._row_of_funding()
-            if event.row == row and self._book.position != 0:
+            if event.row == row and (self._book.position != 0 or self._venue.accountant is not None):
                 price = self._instrument.price(float(columns.mark_open[row]))
                 self._venue.pay_funding(event.rate, price, event.occurred_at)
 

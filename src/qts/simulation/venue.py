@@ -53,6 +53,18 @@ _TAKER, _ACCEPTED, _FILLED = Liquidity.TAKER, SendOutcome.ACCEPTED, OrderState.F
 FOREIGN_PREFIX = "web_"
 
 
+class Accountant(Protocol):
+    """Who keeps books of its own beside the venue's, and hears of money that moves without a fill."""
+
+    def funded(self, amount: Decimal, rate: Decimal, price: Decimal) -> None:
+        """The net was charged ``amount`` at a funding instant; 0 when it was flat."""
+        ...
+
+    def liquidation_charged(self, fee: Decimal, credit: Decimal) -> None:
+        """The fee of the liquidation that was told last, and what the insurance fund gave back."""
+        ...
+
+
 class Market(Protocol):
     """What the venue asks of a market that is there between events, not only at its own steps."""
 
@@ -80,7 +92,8 @@ def _name_of_role(order: SplitOrder) -> str:
 class Venue:
     """ledger (and its book, trades, fills, payments, refusals) and orders: the truth, to be read.
 
-    market: set by a market that wants to be asked when orders arrive. reason_of:
+    market: set by a market that wants to be asked when orders arrive. accountant: set by whoever wants to hear
+    of funding and liquidation fees. reason_of:
     what the trade log writes as the reason of a trade that the order began.
     """
 
@@ -103,6 +116,7 @@ class Venue:
         self.payments, self.refusals = self.ledger.payments, self.ledger.refusals
         self.orders = VenueOrders()
         self.market: Market | None = None
+        self.accountant: Accountant | None = None
         self._stream = stream
         self._foreign = 0
 
@@ -238,8 +252,11 @@ class Venue:
 
     def pay_funding(self, rate: Decimal, price: Decimal, occurred_at: Instant) -> None:
         """Charge (or credit) who holds a position; price: the mark price its notional is taken at."""
+        amount = ZERO
         if self.book.position != 0:
-            self.ledger.pay_funding(rate, price, occurred_at)
+            amount = self.ledger.pay_funding(rate, price, occurred_at)
+        if self.accountant is not None:
+            self.accountant.funded(amount, rate, price)
 
     def liquidate(self, price: Decimal) -> None:
         """The venue takes the position: a loss of at most its margin, and a fee on its notional."""
@@ -247,8 +264,13 @@ class Venue:
         loss_limit = book.wallet - book.margin
         forced = self._forced(f"{LIQUIDATION_PREFIX}{self.ledger.now}", quantity)
         fill = self.ledger.post(forced, quantity, FillPrice(price, price, Liquidity.TAKER), ZERO, Cause.LIQUIDATION)
-        self.ledger.liquidation_fee(quantity, price, loss_limit)
-        self._stream(fill)
+        if self.accountant is None:
+            self.ledger.liquidation_fee(quantity, price, loss_limit)
+            self._stream(fill)
+            return
+        self._stream(fill)  # whoever keeps other books posts the fill before its fee
+        fee, credit = self.ledger.liquidation_fee(quantity, price, loss_limit)
+        self.accountant.liquidation_charged(fee, credit)
 
     # -- what nobody of ours asked for --------------------------------------------------
 

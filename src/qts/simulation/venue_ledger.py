@@ -11,7 +11,7 @@ from qts.domain.book import Book
 from qts.domain.fill import Cause, Fill, FundingPayment, Liquidity
 from qts.domain.instant import Instant
 from qts.domain.instrument import Instrument
-from qts.domain.money import exact_arithmetic, on_money_grid
+from qts.domain.money import ZERO, exact_arithmetic, on_money_grid
 from qts.domain.refusal import RefusalCode
 from qts.execution.contracts import SplitOrder
 from qts.market.brackets import BracketHistory, BracketTable
@@ -98,11 +98,11 @@ class VenueLedger:
         book.check()
         return fill
 
-    def pay_funding(self, rate: Decimal, price: Decimal, occurred_at: Instant) -> None:
-        """Charge (or credit) who holds a position; price: the mark price its notional is taken at."""
+    def pay_funding(self, rate: Decimal, price: Decimal, occurred_at: Instant) -> Decimal:
+        """Charge (or credit) who holds a position; the amount. price: the mark price its notional is taken at."""
         book = self.book
         if book.position == 0:
-            return
+            return ZERO
         amount = on_money_grid(book.position * price * rate)
         book.pay_funding(amount)
         self.trades.add_funding(amount)
@@ -118,6 +118,7 @@ class VenueLedger:
         )
         self._liquidation_is_known = False
         book.check()
+        return amount
 
     def margin_objection(
         self, order: SplitOrder, quantity: Decimal, price: Decimal, taker_fee: Decimal | None = None
@@ -136,9 +137,10 @@ class VenueLedger:
         is_money = code is RefusalCode.MARGIN_INSUFFICIENT
         return Objection(VenueCode.MARGIN if is_money else VenueCode.LEVERAGE, f"{code.value}: {detail}")
 
-    def liquidation_fee(self, quantity: Decimal, price: Decimal, loss_limit: Decimal) -> None:
-        """Charge the fee of a liquidation just posted; what the wallet lost beyond ``loss_limit`` comes back."""
+    def liquidation_fee(self, quantity: Decimal, price: Decimal, loss_limit: Decimal) -> tuple[Decimal, Decimal]:
+        """Charge the fee of a liquidation just posted; what the wallet lost beyond ``loss_limit`` comes back. Both."""
         fee = on_money_grid(quantity * price * self._frictions.liquidation_fee_rate)
         credit = self.book.pay_liquidation(fee, loss_limit)
         self.trades.add_fee(fee - credit)
         self.book.check()
+        return fee, credit

@@ -1,0 +1,244 @@
+"""One symbol of an account that several strategies share: the venue's book, and the strategies' own books under it.
+
+The venue knows one net position and nothing of strategies. Each of its fills is
+shared here, at once and before anybody acts on it, by what the order was for:
+an order of several wants by their shares; the net's stop or target by whose own
+one was touched; a liquidation by what each held; anything else is foreign and
+goes to quarantine. The books then are the venue's book, which is checked.
+
+A strategy's own stop and target stay here. The venue holds one stop and at most
+one target for the net, at the nearest of those on its side (``pair``). A
+strategy's own one that the bar touched and the venue's did not serve is an exit
+at the close of that bar (``fired``): a bar does not tell when it was touched.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Final
+
+from qts.domain.allocation import Cross, Share
+from qts.domain.book import Holding
+from qts.domain.fill import Cause, Fill
+from qts.domain.money import ZERO
+from qts.domain.order import Side
+from qts.domain.virtual_books import QUARANTINE, Posting, PostingKind, VirtualBooks
+from qts.execution.client_ids import first_id
+from qts.execution.contracts import Role
+from qts.execution.events import NetProtection
+from qts.execution.orders import OrderRecord
+from qts.market.bars import Floats
+from qts.market.dataset import Dataset
+from qts.simulation.bar_market import BarMarket
+from qts.simulation.columns import MarketColumns
+from qts.simulation.held_columns import HeldColumns
+from qts.simulation.venue import Venue
+
+_PROTECTIVE: Final = {Role.STOP_LOSS: PostingKind.STOP_LOSS, Role.TAKE_PROFIT: PostingKind.TAKE_PROFIT}
+_FORCED: Final = {Cause.LIQUIDATION: PostingKind.LIQUIDATION, Cause.ADL: PostingKind.ADL}
+
+
+class OwnPair:
+    """A strategy's own stop and target for what it holds; None for none."""
+
+    __slots__ = ("stop", "target")
+
+    def __init__(self, stop: Decimal | None, target: Decimal | None) -> None:
+        self.stop = stop
+        self.target = target
+
+
+class JointSymbol:
+    """postings: what each strategy had of every fill, funding and cross, with the instant. row: of the present bar."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        columns: MarketColumns,
+        venue: Venue,
+        capitals: dict[str, Decimal],
+        find: Callable[[str], OrderRecord | None],
+    ) -> None:
+        self.dataset = dataset
+        self.instrument = dataset.instrument
+        self.symbol = dataset.instrument.symbol
+        self.columns = columns
+        self.venue = venue
+        self.market = BarMarket(venue, columns)
+        self.books = VirtualBooks(venue.book, capitals, dataset.instrument.lot)
+        self.pairs: dict[str, OwnPair] = {}
+        self.postings: list[tuple[int, Posting]] = []
+        self.crossing: list[Cross] = []
+        self.row = -1
+        self._find = find
+        self._shares: dict[str, tuple[Share, ...]] = {}
+        self._brought: dict[tuple[str, str], OwnPair] = {}
+        self._forced: tuple[Posting, ...] = ()
+        self._net_said: tuple[Decimal | None, Decimal | None] = (None, None)
+        self._held = {each: HeldColumns(book.holding()) for each, book in self.books.books.items()}
+        self._holdings = {each: book.holding() for each, book in self.books.books.items()}
+        self._changed: dict[str, None] = {}
+        venue.accountant = self
+
+    # -- what is on its way ---------------------------------------------------------------
+
+    def bring(self, order_id: str, shares: Iterable[Share]) -> None:
+        """The account's order is for these; kept for good, since a fill may be late."""
+        self._shares[order_id] = tuple(shares)
+
+    def will_protect(self, strategy_id: str, order_id: str, stop: Decimal | None, target: Decimal | None) -> None:
+        """The want, once it has traded, has this pair."""
+        if stop is not None or target is not None:
+            self._brought[strategy_id, order_id] = OwnPair(stop, target)
+
+    # -- what happens -------------------------------------------------------------------------
+
+    def cross_at(self, price: Decimal) -> None:
+        """What strategies wanted of each other at the last close, at the first price that came after it."""
+        crossing, self.crossing = self.crossing, []
+        for cross in crossing:
+            self._post(self.books.cross(cross, price))
+
+    def heard(self, fill: Fill) -> None:
+        kind = _FORCED.get(fill.cause)
+        record = self._find(fill.order_id)
+        if kind is not None:
+            self._forced = self.books.force(kind, fill.side, fill.quantity, fill.price, fill.fee)
+            self._post(self._forced)
+        elif record is None:
+            self._post(self.books.adopt(fill.side, fill.quantity, fill.price, fill.fee))
+        else:
+            self._post(self._shared(fill, record))
+
+    def _shared(self, fill: Fill, record: OrderRecord) -> tuple[Posting, ...]:
+        books, role = self.books, record.order.role
+        if role in _PROTECTIVE:
+            kind = _PROTECTIVE[role]
+            touched = self._touched(kind, fill.side, record.order.price)
+            return books.protect(kind, fill.side, fill.quantity, fill.price, fill.fee, touched=touched)
+        if role is Role.ESCAPE:
+            return books.flatten(fill.side, fill.quantity, fill.price, fill.fee)
+        parent = first_id(record.order.parent_id)
+        return books.fill(parent, fill.side, fill.quantity, fill.price, fill.fee, shares=self._shares.get(parent, ()))
+
+    def _touched(self, kind: PostingKind, side: Side, level: Decimal | None) -> dict[str, Decimal]:
+        """Whose own stop (target) lies where the net's does, or nearer."""
+        found = {}
+        for strategy_id, pair in self.pairs.items():
+            own = pair.stop if kind is PostingKind.STOP_LOSS else pair.target
+            if own is None or level is None or not self.books.books[strategy_id].opposing(side):
+                continue
+            beyond = own >= level if (side is Side.SELL) is (kind is PostingKind.STOP_LOSS) else own <= level
+            if beyond:
+                found[strategy_id] = own
+        return found
+
+    def funded(self, amount: Decimal, rate: Decimal, price: Decimal) -> None:
+        self._post(self.books.pay_funding(amount, rate, price))
+
+    def liquidation_charged(self, fee: Decimal, credit: Decimal) -> None:
+        self._post(self.books.pay_liquidation(fee, credit, self._forced))
+
+    def _post(self, postings: tuple[Posting, ...]) -> None:
+        for posting in postings:
+            self.postings.append((self.row, posting))
+            self._changed[posting.strategy_id] = None
+            if posting.quantity:
+                self._protected(posting)
+
+    def _protected(self, posting: Posting) -> None:
+        """An entry's own pair is the position's from its first fill on; what is flat has none."""
+        book = self.books.books[posting.strategy_id]
+        brought = self._brought.get((posting.strategy_id, posting.order_id))
+        if not book.position:
+            self.pairs.pop(posting.strategy_id, None)
+        elif brought is not None and (posting.quantity > ZERO) is (book.position > ZERO):
+            self.pairs[posting.strategy_id] = OwnPair(brought.stop, brought.target)
+
+    # -- protection ------------------------------------------------------------------------------
+
+    def move_pair(self, strategy_id: str, stop: Decimal | None, target: Decimal | None) -> None:
+        """A price left None stays as it is."""
+        if not self.books.books[strategy_id].position:
+            return
+        pair = self.pairs.setdefault(strategy_id, OwnPair(None, None))
+        pair.stop = pair.stop if stop is None else stop
+        pair.target = pair.target if target is None else target
+
+    def protection(self) -> NetProtection | None:
+        """The pair of the net as it should be, when it is another than was said last."""
+        net = self.venue.book.position
+        if not net:
+            self._net_said = (None, None)
+            return None
+        long = net > ZERO
+        own = [pair for each, pair in sorted(self.pairs.items()) if (self.books.books[each].position > ZERO) is long]
+        stops = [pair.stop for pair in own if pair.stop is not None]
+        targets = [pair.target for pair in own if pair.target is not None]
+        stop = (max(stops) if long else min(stops)) if stops else None
+        target = (min(targets) if long else max(targets)) if targets else None
+        if (stop, target) == self._net_said:
+            return None
+        self._net_said = (stop, target)
+        return NetProtection(self.symbol, stop, target)
+
+    def fired(self) -> list[tuple[str, str]]:
+        """Strategies, with the reason, whose own stop or target the bar touched and that still hold; the stop rules."""
+        found = []
+        bars = self.columns.bars
+        high, low = float(bars.high[self.row]), float(bars.low[self.row])
+        for strategy_id, pair in sorted(self.pairs.items()):
+            position = self.books.books[strategy_id].position
+            if not position:
+                continue
+            long = position > ZERO
+            if pair.stop is not None and (low <= pair.stop if long else high >= pair.stop):
+                found.append((strategy_id, "own stop"))
+            elif pair.target is not None and (high > pair.target if long else low < pair.target):
+                found.append((strategy_id, "own target"))
+        return found
+
+    def own_stop(self, whose: str, side: Side) -> Decimal | None:
+        """The stop of a book's position on ``side``; of the account, the farthest of its strategies'."""
+        if whose in self.books.books:
+            pair = self.pairs.get(whose)
+            return None if pair is None else pair.stop
+        long = side is Side.BUY
+        stops = [
+            pair.stop
+            for each, pair in self.pairs.items()
+            if pair.stop is not None and (self.books.books[each].position > ZERO) is long
+        ]
+        return None if not stops else min(stops) if long else max(stops)
+
+    # -- looking -----------------------------------------------------------------------------------
+
+    @property
+    def closed_at_price(self) -> Decimal | None:
+        """The last close on the tick grid; None before the first bar."""
+        return None if self.row < 0 else self.instrument.price(float(self.dataset.bars.close[self.row]))
+
+    @property
+    def marked_at(self) -> Decimal | None:
+        """The mark price of the last close on the tick grid; None before the first bar."""
+        return None if self.row < 0 else self.instrument.price(float(self.columns.mark_close[self.row]))
+
+    def changed_holdings(self) -> list[tuple[str, Holding]]:
+        """What each strategy holds, of those for whom something changed since this was asked last."""
+        changed, self._changed = self._changed, {}
+        found = []
+        for strategy_id in changed:
+            holding = self._holdings[strategy_id] = self.books.books[strategy_id].holding()
+            self._held[strategy_id].add(self.row, holding)
+            found.append((strategy_id, holding))
+        return found
+
+    def holding(self, strategy_id: str) -> Holding:
+        return self._holdings[strategy_id]
+
+    def equity_of(self, strategy_id: str, out: Floats) -> None:
+        """The strategy's equity on the symbol at every close, quote; ``out``: float64, shape (bars,)."""
+        self._held[strategy_id].mark(self.columns.mark_close, out)
+
+    @property
+    def strategy_ids(self) -> tuple[str, ...]:
+        return tuple(each for each in self.books.books if each != QUARANTINE)
