@@ -66,17 +66,17 @@ class JointLimits:
         """What the strategy's own limits, and the account's as they stand, let through of its want."""
         if self._policies is None:
             return order.quantity
-        verdict = self._verdict(each, strategy_id, strategy_id, order, now)
+        verdict = self._verdict(each, strategy_id, order, order.stop_loss, now)
         self._told(verdict, strategy_id, each.symbol, now)
         if verdict.quantity:
             self.went_out(strategy_id, order, now)
         return verdict.quantity
 
-    def of_account(self, each: JointSymbol, order: Order, now: Instant) -> Decimal:
-        """What the account's limits let through of an order made of several wants."""
+    def of_account(self, each: JointSymbol, order: Order, stop: Decimal | None, now: Instant) -> Decimal:
+        """What the account's limits let through of an order made of several wants. stop: the farthest of theirs."""
         if self._policies is None or order.effect is Effect.REDUCE:
             return order.quantity
-        verdict = self._verdict(each, ACCOUNT, ACCOUNT, order, now)
+        verdict = self._verdict(each, ACCOUNT, order, stop, now)
         self._told(verdict, ACCOUNT, each.symbol, now)
         return verdict.quantity
 
@@ -89,16 +89,16 @@ class JointLimits:
     def blocked(self, word: GateWord) -> None:
         self.words.append(word)
 
-    def _verdict(self, each: JointSymbol, strategy_id: str, whose: str, order: Order, now: Instant) -> Verdict:
+    def _verdict(self, each: JointSymbol, whose: str, order: Order, stop: Decimal | None, now: Instant) -> Verdict:
         assert self._policies is not None
         facts = OrderFacts(
             instrument=each.instrument,
-            strategy_id=strategy_id,
+            strategy_id=whose,
             side=order.side,
             quantity=order.quantity,
             effect=order.effect,
             price=order.price,
-            stop_loss=order.stop_loss if whose != ACCOUNT else each.own_stop(ACCOUNT, order.side),
+            stop_loss=stop,
             last_price=each.closed_at_price,
             price_known_at=now,
         )

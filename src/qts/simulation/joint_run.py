@@ -49,7 +49,7 @@ from qts.simulation.columns import market_columns
 from qts.simulation.costs import Frictions
 from qts.simulation.inputs import require_inputs
 from qts.simulation.joint_limits import JointLimits
-from qts.simulation.joint_result import GateWord, JointResult, Withheld, spread, sums_of
+from qts.simulation.joint_result import BookSums, GateWord, JointResult, Withheld, spread, sums_of
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
@@ -144,12 +144,8 @@ class _JointRun:
         }
         self._grid = np.unique(np.concatenate([each.bars.opened_at for each in datasets.values()]))
         self._hears_fills = {each.strategy_id for each in members if type(each.make()).on_fill is not Strategy.on_fill}
-        self._limits = JointLimits(
-            self._symbols,
-            {each.strategy_id: each.capital for each in members},
-            terms.policies,
-            terms.frictions.leverage,
-        )
+        capitals = {each.strategy_id: each.capital for each in members}
+        self._limits = JointLimits(self._symbols, capitals, terms.policies, terms.frictions.leverage)
         self._ordinal = 0
         self._halted: list[Halted] = []
         self._withheld: list[Withheld] = []
@@ -382,7 +378,7 @@ class _JointRun:
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
         """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""
         order = self._order(each, net, now)
-        quantity = self._limits.of_account(each, order, now)
+        quantity = self._limits.of_account(each, order, each.stop_of(net.shares, net.side), now)
         if not quantity:
             return None
         if quantity < order.quantity:

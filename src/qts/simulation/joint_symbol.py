@@ -90,6 +90,16 @@ class JointSymbol:
         if stop is not None or target is not None:
             self._brought[strategy_id, order_id] = OwnPair(stop, target)
 
+    def stop_of(self, shares: Iterable[Share], side: Side) -> Decimal | None:
+        """The farthest of the stops that the shares bring; None where one brings none."""
+        stops = []
+        for share in shares:
+            pair = self._brought.get(share.key)
+            if pair is None or pair.stop is None:
+                return None
+            stops.append(pair.stop)
+        return None if not stops else min(stops) if side is Side.BUY else max(stops)
+
     # -- what happens -------------------------------------------------------------------------
 
     def cross_at(self, price: Decimal) -> None:
