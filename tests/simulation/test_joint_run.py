@@ -1,0 +1,270 @@
+"""Several strategies on one account: alone they are what they always were, together they add up, and faults stay home.
+
+Proves: P6-2, P6-3, P6-4, P6-5, P6-6
+"""
+
+import math
+import random
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qts.domain.errors import PolicyError
+from qts.domain.instant import HOUR_MS
+from qts.domain.virtual_books import QUARANTINE, PostingKind
+from qts.domain.waiver import Waiver
+from qts.market.dataset import Dataset
+from qts.market.view import View
+from qts.risk.limit_policy import LimitPolicies
+from qts.simulation.backtest import Terms, run_backtest
+from qts.simulation.joint_result import JointResult
+from qts.simulation.joint_run import JointTerms, Member, run_together
+from qts.simulation.synthetic import synthetic_market
+from qts.strategy.arbitration import Rule
+from qts.strategy.catalogue.donchian_breakout import DonchianBreakout
+from qts.strategy.catalogue.moving_average_cross import MovingAverageCross
+from qts.strategy.catalogue.rsi_reversion import RsiReversion
+from qts.strategy.features import sma
+from qts.strategy.intent import Answer, buy, close, sell
+from qts.strategy.strategy import Strategy
+
+START = 400_000 * 4 * HOUR_MS
+ALL = tuple(Waiver)
+CAPITAL = Decimal(30_000)
+NO_LIMITS = JointTerms(waivers=ALL, policies=None)
+
+
+def synthetic(seed: int, bars: int, symbol: str = "") -> Dataset:
+    made = synthetic_market(seed=seed, start=START, bars=bars)
+    if not symbol:
+        return made
+    funding = None if made.funding is None else replace(made.funding, symbol=symbol)
+    return replace(
+        made,
+        instrument=replace(made.instrument, symbol=symbol),
+        bars=replace(made.bars, symbol=symbol),
+        mark=None if made.mark is None else replace(made.mark, symbol=symbol),
+        funding=funding,
+        brackets=None,
+    )
+
+
+def together(
+    dataset: Dataset,
+    *kinds: type[Strategy] | tuple[str, type[Strategy]],
+    terms: JointTerms = NO_LIMITS,
+    capital: Decimal = CAPITAL,
+) -> JointResult:
+    named = [each if isinstance(each, tuple) else (f"s{number}", each) for number, each in enumerate(kinds)]
+    symbol = dataset.instrument.symbol
+    members = [Member(strategy_id=each, make=kind, symbols=(symbol,), capital=capital) for each, kind in named]
+    return run_together({symbol: dataset}, members, terms)
+
+
+def adds_up(result: JointResult) -> None:
+    for symbol, venue in result.venue.items():
+        books = result.of_symbol(symbol)
+        for name in ("capital", "fees", "funding", "liquidation_fees", "equity"):
+            assert getattr(books, name) == getattr(venue, name), name
+        held = [each.position for (_, where), each in result.books.items() if where == symbol]
+        assert sum(held, start=Decimal(0)) == venue.position
+    total = sum(result.by_strategy.values())
+    np.testing.assert_allclose(total, result.equity, rtol=1e-12)
+    assert result.equity[-1] == pytest.approx(float(result.account.equity), rel=1e-12)
+
+
+class Alternating(Strategy):
+    """In and out by the bar's number, without a look at anything: what it wants never depends on what became of it."""
+
+    every: int = 5
+    side: int = 1
+
+    def on_bar(self, view: View) -> Answer:
+        if view.bar_number % self.every == 0:
+            return (buy if self.side > 0 else sell)(quantity=1)
+        return close() if view.bar_number % self.every == self.every // 2 else None
+
+
+class Stopped(Strategy):
+    def on_bar(self, view: View) -> Answer:
+        if view.is_flat and view.bar_number % 3 == 0:
+            return buy(stop_loss=view.close * 0.98, take_profit=view.close * 1.03)
+        return None
+
+
+@pytest.mark.parametrize("kind", [MovingAverageCross, DonchianBreakout, RsiReversion, Alternating, Stopped])
+def test_a_strategy_alone_on_the_account_is_what_it_is_in_a_backtest(kind: type[Strategy]) -> None:
+    dataset = synthetic(7, 900)
+    alone = run_backtest(dataset, kind(), Terms(capital=CAPITAL, waivers=ALL))
+    result = together(dataset, ("only", kind))
+    symbol = dataset.instrument.symbol
+    opened = dataset.bars.opened_at
+    got = [
+        (int(opened[row]), each.quantity, each.price, each.fee, each.realized_pnl)
+        for row, each in result.postings[symbol]
+        if each.quantity
+    ]
+    wanted = [
+        (fill.occurred_at, fill.side.sign * fill.quantity, fill.price, fill.fee, fill.realized_pnl)
+        for fill in alone.fills
+    ]
+    assert len(wanted) > 4
+    assert got == wanted
+    np.testing.assert_array_equal(result.by_strategy["only"], alone.equity)
+    adds_up(result)
+
+
+def test_long_and_short_meet_inside_and_only_the_difference_is_sent() -> None:
+    class Three(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            return sell(quantity=3) if view.bar_number == 4 else None
+
+    class Five(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            return buy(quantity=5) if view.bar_number == 4 else None
+
+    dataset = synthetic(1, 120)
+    result = together(dataset, ("five", Five), ("three", Three), capital=10 * CAPITAL)
+    (symbol,) = result.venue
+    adds_up(result)
+    kinds = {(each.strategy_id, each.kind): each.quantity for _, each in result.postings[symbol] if each.quantity}
+    assert kinds == {
+        ("five", PostingKind.CROSS): Decimal(3),
+        ("three", PostingKind.CROSS): Decimal(-3),
+        ("five", PostingKind.FILL): Decimal(2),
+    }
+    assert result.venue[symbol].position == 2
+    assert result.books["three", symbol].position == -3
+    (crossed,) = {each.price for _, each in result.postings[symbol] if each.kind is PostingKind.CROSS}
+    assert float(crossed) == pytest.approx(dataset.bars.open[5], abs=0.01), (
+        "crossed at the next open, never at the close that decided"
+    )
+
+
+@pytest.mark.parametrize("rule", [Rule.HOLD, Rule.PRIORITY])
+def test_under_the_other_rules_opposite_entries_are_withheld_with_a_reason(rule: Rule) -> None:
+    class Buys(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            return buy(quantity=1) if view.bar_number == 3 else None
+
+    class Sells(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            return sell(quantity=1) if view.bar_number == 3 else None
+
+    dataset = synthetic(2, 120)
+    symbol = dataset.instrument.symbol
+    members = [
+        Member(strategy_id="buys", make=Buys, symbols=(symbol,), capital=CAPITAL, priority=2),
+        Member(strategy_id="sells", make=Sells, symbols=(symbol,), capital=CAPITAL),
+    ]
+    result = run_together({symbol: dataset}, members, replace(NO_LIMITS, rule=rule))
+    whom = {each.strategy_id for each in result.withheld}
+    assert whom == ({"buys", "sells"} if rule is Rule.HOLD else {"sells"})
+    assert all(each.reason for each in result.withheld)
+    assert result.venue[symbol].position == (0 if rule is Rule.HOLD else 1)
+
+
+def failing(seed: int) -> type[Strategy]:
+    """A strategy that trades until something of it goes wrong, at a bar and in a way the seed says."""
+
+    class Failing(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            dice = random.Random(seed)  # noqa: S311 - a repeatable script, no secret
+            at, how = dice.randrange(3, 60), dice.choice(["raise", "nan", "type", "flood", "exit", "deep"])
+            if view.bar_number < at:
+                return buy(quantity=1) if view.bar_number % 7 == 1 else close()
+            match how:
+                case "raise":
+                    raise RuntimeError("planted")
+                case "nan":
+                    return buy(quantity=math.nan)
+                case "type":
+                    return "buy"  # type: ignore[return-value]
+                case "flood":
+                    return [close()] * 10_000
+                case "exit":
+                    raise SystemExit(3)
+            return self.on_bar(view)
+
+    return Failing
+
+
+class Averages(Strategy):
+    fast: int = 3
+    slow: int = 9
+
+    def on_bar(self, view: View) -> Answer:
+        fast, slow = sma(view, self.fast), sma(view, self.slow)
+        if view.is_flat and fast > slow:
+            return buy(quantity=2)
+        return close() if view.is_long and fast < slow else None
+
+
+def averaging(fast: int) -> type[Strategy]:
+    return type("Averaging", (Averages,), {"fast": fast, "__annotations__": {"fast": int}, "__module__": __name__})
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=6, unique=True), st.integers(0, 500))
+def test_what_goes_wrong_in_some_is_not_noticed_by_the_others(faults: list[int], seed: int) -> None:
+    dataset = synthetic(seed, 120)
+    survivors = [(f"ok{number}", averaging(2 + number)) for number in range(4)]
+    without = together(dataset, *survivors)
+    broken = [(f"bad{seed}", failing(seed)) for seed in faults]
+    result = together(dataset, *survivors, *broken)
+    adds_up(result)
+    for strategy_id, _ in survivors:
+        assert result.said[strategy_id] == without.said[strategy_id]
+    assert {each.strategy_id for each in result.halted} == {name for name, _ in broken}
+    assert all(each.detail for each in result.halted)
+
+
+def test_several_symbols_with_bars_of_their_own_times() -> None:
+    first, second = synthetic(3, 200, "AAAUSDT"), synthetic(4, 150, "BBBUSDT")
+    members = [
+        Member(strategy_id="both", make=MovingAverageCross, symbols=("AAAUSDT", "BBBUSDT"), capital=CAPITAL),
+        Member(strategy_id="one", make=RsiReversion, symbols=("BBBUSDT",), capital=CAPITAL),
+    ]
+    result = run_together({"AAAUSDT": first, "BBBUSDT": second}, members, NO_LIMITS)
+    adds_up(result)
+    assert len(result.closed_at) == 200
+    alone = run_backtest(first, MovingAverageCross(), Terms(capital=CAPITAL / 2, waivers=ALL))
+    assert result.books["both", "AAAUSDT"].equity == alone.wallet + alone.unrealized_pnl
+
+
+def test_limits_reduce_and_block_entries_and_no_exit() -> None:
+    dataset = synthetic(5, 400)
+    terms = JointTerms(waivers=ALL, policies=LimitPolicies())
+    result = together(dataset, Alternating, MovingAverageCross, terms=terms)
+    adds_up(result)
+    assert {each.stage for each in result.gate} >= {"reduce"}
+    assert all(each.reason for each in result.gate)
+    assert all(each.allowed < each.asked or each.stage == "warn" for each in result.gate if each.asked)
+    (symbol,) = result.venue
+    assert result.venue[symbol].position == sum(
+        each.position for (whose, _), each in result.books.items() if whose != QUARANTINE
+    )
+
+
+def test_the_result_is_the_same_whatever_order_the_members_are_named_in() -> None:
+    dataset = synthetic(6, 300)
+    symbol = dataset.instrument.symbol
+    kinds = [("a", MovingAverageCross), ("b", RsiReversion), ("c", DonchianBreakout)]
+    members = [Member(strategy_id=each, make=kind, symbols=(symbol,), capital=CAPITAL) for each, kind in kinds]
+    heads = {run_together({symbol: dataset}, order, NO_LIMITS).journal_head for order in (members, members[::-1])}
+    assert len(heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"capital": Decimal(0)}, "capital must be above 0"), ({"symbols": ("NOSUCH",)}, "no data of NOSUCH")],
+)
+def test_what_cannot_be_run_is_refused_in_words(change: dict[str, object], words: str) -> None:
+    dataset = synthetic(1, 30)
+    given_words = {"strategy_id": "x", "make": Alternating, "symbols": (dataset.instrument.symbol,), "capital": CAPITAL}
+    with pytest.raises(PolicyError, match=words):
+        run_together({dataset.instrument.symbol: dataset}, [Member(**given_words | change)], NO_LIMITS)
