@@ -3,8 +3,6 @@
 Proves: P6-2, P6-3, P6-4, P6-5, P6-6
 """
 
-import math
-import random
 from dataclasses import replace
 from decimal import Decimal
 
@@ -14,67 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qts.domain.errors import PolicyError
-from qts.domain.instant import HOUR_MS
 from qts.domain.virtual_books import QUARANTINE, PostingKind
-from qts.domain.waiver import Waiver
-from qts.market.dataset import Dataset
 from qts.market.view import View
 from qts.risk.limit_policy import LimitPolicies
 from qts.simulation.backtest import Terms, run_backtest
-from qts.simulation.joint_result import JointResult
 from qts.simulation.joint_run import JointTerms, Member, run_together
-from qts.simulation.synthetic import synthetic_market
 from qts.strategy.arbitration import Rule
 from qts.strategy.catalogue.donchian_breakout import DonchianBreakout
 from qts.strategy.catalogue.moving_average_cross import MovingAverageCross
 from qts.strategy.catalogue.rsi_reversion import RsiReversion
-from qts.strategy.features import sma
 from qts.strategy.intent import Answer, buy, close, sell
 from qts.strategy.strategy import Strategy
-
-START = 400_000 * 4 * HOUR_MS
-ALL = tuple(Waiver)
-CAPITAL = Decimal(30_000)
-NO_LIMITS = JointTerms(waivers=ALL, policies=None)
-
-
-def synthetic(seed: int, bars: int, symbol: str = "") -> Dataset:
-    made = synthetic_market(seed=seed, start=START, bars=bars)
-    if not symbol:
-        return made
-    funding = None if made.funding is None else replace(made.funding, symbol=symbol)
-    return replace(
-        made,
-        instrument=replace(made.instrument, symbol=symbol),
-        bars=replace(made.bars, symbol=symbol),
-        mark=None if made.mark is None else replace(made.mark, symbol=symbol),
-        funding=funding,
-        brackets=None,
-    )
-
-
-def together(
-    dataset: Dataset,
-    *kinds: type[Strategy] | tuple[str, type[Strategy]],
-    terms: JointTerms = NO_LIMITS,
-    capital: Decimal = CAPITAL,
-) -> JointResult:
-    named = [each if isinstance(each, tuple) else (f"s{number}", each) for number, each in enumerate(kinds)]
-    symbol = dataset.instrument.symbol
-    members = [Member(strategy_id=each, make=kind, symbols=(symbol,), capital=capital) for each, kind in named]
-    return run_together({symbol: dataset}, members, terms)
-
-
-def adds_up(result: JointResult) -> None:
-    for symbol, venue in result.venue.items():
-        books = result.of_symbol(symbol)
-        for name in ("capital", "fees", "funding", "liquidation_fees", "equity"):
-            assert getattr(books, name) == getattr(venue, name), name
-        held = [each.position for (_, where), each in result.books.items() if where == symbol]
-        assert sum(held, start=Decimal(0)) == venue.position
-    total = sum(result.by_strategy.values())
-    np.testing.assert_allclose(total, result.equity, rtol=1e-12)
-    assert result.equity[-1] == pytest.approx(float(result.account.equity), rel=1e-12)
+from tests.simulation.joint_members import ALL, CAPITAL, NO_LIMITS, adds_up, averaging, failing, synthetic, together
+from tests.simulation.many_strategies import crowd, judged
 
 
 class Alternating(Strategy):
@@ -168,46 +118,6 @@ def test_under_the_other_rules_opposite_entries_are_withheld_with_a_reason(rule:
     assert result.venue[symbol].position == (0 if rule is Rule.HOLD else 1)
 
 
-def failing(seed: int) -> type[Strategy]:
-    """A strategy that trades until something of it goes wrong, at a bar and in a way the seed says."""
-
-    class Failing(Strategy):
-        def on_bar(self, view: View) -> Answer:
-            dice = random.Random(seed)  # noqa: S311 - a repeatable script, no secret
-            at, how = dice.randrange(3, 60), dice.choice(["raise", "nan", "type", "flood", "exit", "deep"])
-            if view.bar_number < at:
-                return buy(quantity=1) if view.bar_number % 7 == 1 else close()
-            match how:
-                case "raise":
-                    raise RuntimeError("planted")
-                case "nan":
-                    return buy(quantity=math.nan)
-                case "type":
-                    return "buy"  # type: ignore[return-value]
-                case "flood":
-                    return [close()] * 10_000
-                case "exit":
-                    raise SystemExit(3)
-            return self.on_bar(view)
-
-    return Failing
-
-
-class Averages(Strategy):
-    fast: int = 3
-    slow: int = 9
-
-    def on_bar(self, view: View) -> Answer:
-        fast, slow = sma(view, self.fast), sma(view, self.slow)
-        if view.is_flat and fast > slow:
-            return buy(quantity=2)
-        return close() if view.is_long and fast < slow else None
-
-
-def averaging(fast: int) -> type[Strategy]:
-    return type("Averaging", (Averages,), {"fast": fast, "__annotations__": {"fast": int}, "__module__": __name__})
-
-
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=6, unique=True), st.integers(0, 500))
 def test_what_goes_wrong_in_some_is_not_noticed_by_the_others(faults: list[int], seed: int) -> None:
@@ -268,3 +178,9 @@ def test_what_cannot_be_run_is_refused_in_words(change: dict[str, object], words
     given_words = {"strategy_id": "x", "make": Alternating, "symbols": (dataset.instrument.symbol,), "capital": CAPITAL}
     with pytest.raises(PolicyError, match=words):
         run_together({dataset.instrument.symbol: dataset}, [Member(**given_words | change)], NO_LIMITS)
+
+
+def test_a_crowd_on_one_symbol_and_a_crowd_on_many() -> None:
+    """The size the account is made for is run by hand: python -m tests.simulation.many_strategies."""
+    assert "others said the same" in judged(crowd(1, 40, 240))
+    assert "others said the same" in judged(crowd(6, 10, 120))
