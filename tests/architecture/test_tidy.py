@@ -14,16 +14,14 @@ _STAGED = ("2026-11-29", "several strategies on one account are not assembled ye
 UNUSED: dict[str, tuple[str, str]] = {
     "qts.risk.allocated_sizing": _STAGED,
     "qts.risk.capital": _STAGED,
+    "qts.simulation.joint_run": _STAGED,
     "qts.risk.liquidation_guard": _STAGED,
-    "qts.risk.staging": _STAGED,
     "qts.app.strategy_host": _NODE,
     "qts.execution.event_queue": _NODE,
     "qts.execution.fault_points": _NODE,
     "qts.execution.ports": _NODE,
     "qts.simulation.memory_journal": _NODE,
     "qts.simulation.quote_market": _NODE,
-    "qts.domain.virtual_books": _STAGED,
-    "qts.strategy.arbitration": _STAGED,
     "qts.simulation.tick_wire": ("2026-11-21", "runs on ticks have no command yet; the replay tests run it"),
     "qts.adapters.stores.tick_files": ("2026-11-21", "runs on ticks have no command yet; the replay tests read by it"),
 }

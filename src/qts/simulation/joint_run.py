@@ -15,78 +15,39 @@ sum of what its strategies were given for it, as if transferred there; what two
 strategies want of each other is crossed at the next open, free of fees.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal, localcontext
+from collections.abc import Mapping, Sequence
+from decimal import localcontext
 
 import numpy as np
 
-from qts.domain.errors import PolicyError, StrategyError
+from qts.domain.errors import PolicyError
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO, exact_arithmetic, on_money_grid
-from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.virtual_books import QUARANTINE, PostingKind
-from qts.domain.waiver import Waiver
 from qts.execution.account import ExecutionSettings
-from qts.execution.contracts import OrderDecision
 from qts.execution.controller import ExecutionController
-from qts.execution.cycle import DecisionCycle, Desk, Plan, Ways
 from qts.execution.events import Decided, OrderEnded, TimeReached
 from qts.execution.journal import Journal
 from qts.execution.stages.precheck import PreCheckLimits
 from qts.market.dataset import Dataset
 from qts.market.view import Cursor, View
-from qts.risk.gate import AccountState, Approved, RiskGate
-from qts.risk.limit_policy import LimitPolicies
-from qts.risk.limit_state import ACCOUNT
-from qts.risk.policy import RiskLimits
+from qts.risk.gate import RiskGate
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
 from qts.simulation.assumptions import sentences
 from qts.simulation.collector import rarely_collected
 from qts.simulation.columns import market_columns
-from qts.simulation.costs import Frictions
 from qts.simulation.inputs import require_inputs
-from qts.simulation.joint_limits import JointLimits
-from qts.simulation.joint_result import BookSums, GateWord, JointResult, Withheld, spread, sums_of
+from qts.simulation.joint_desk import JointDesk, JointTerms, Member
+from qts.simulation.joint_result import BookSums, JointResult, spread, sums_of
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
-from qts.strategy.arbitration import NetOrder, Rule, Trading, Want, arbitrate, cut
 from qts.strategy.features.columns import FeatureColumns
-from qts.strategy.multiplexer import Halted, Multiplexer, Round, Said
+from qts.strategy.multiplexer import Halted, Multiplexer, Round
 from qts.strategy.registry import Key, StrategyRegistry
 from qts.strategy.strategy import Strategy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One strategy of the account. capital: quote, shared evenly among its symbols. make: gives a new instance."""
-
-    strategy_id: str
-    make: Callable[[], Strategy]
-    symbols: tuple[str, ...]
-    capital: Decimal
-    priority: int = 0
-
-    def __post_init__(self) -> None:
-        if not (self.capital.is_finite() and self.capital > 0):
-            raise PolicyError(f"{self.strategy_id}: capital must be above 0, not {self.capital}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JointTerms:
-    """Under what the account is run. rule: what becomes of entries that stand against each other.
-
-    limits: of each strategy's own book, and of sizing. policies: the staged limits, None for none of them.
-    """
-
-    rule: Rule = Rule.NET
-    frictions: Frictions = field(default_factory=Frictions)
-    limits: RiskLimits = field(default_factory=RiskLimits)
-    policies: LimitPolicies | None = field(default_factory=LimitPolicies)
-    waivers: tuple[Waiver, ...] = ()
 
 
 def run_together(datasets: Mapping[str, Dataset], members: Sequence[Member], terms: JointTerms) -> JointResult:
@@ -115,41 +76,23 @@ class _JointRun:
         for member in self._members.values():
             self._registry.register(member.strategy_id, member.make, member.symbols)
         self._multiplexer = Multiplexer(self._registry)
-        self._gate = RiskGate(rules_of(terms.limits))
         settings = ExecutionSettings(
             instruments={symbol: each.instrument for symbol, each in datasets.items()},
             limits=PreCheckLimits(leverage=terms.frictions.leverage),
             on_bars=True,
         )
-        self._line = AccountLine(
-            ExecutionController(settings, gate=self._gate, journal=Journal(keeps=False)), self._heard
-        )
+        gate = RiskGate(rules_of(terms.limits))
+        machine = ExecutionController(settings, gate=gate, journal=Journal(keeps=False))
+        self._line = AccountLine(machine, self._heard)
         self._waivers = {symbol: require_inputs(each, terms.waivers) for symbol, each in datasets.items()}
         self._symbols = {symbol: self._opened(each) for symbol, each in datasets.items()}
         self._line.venues = {symbol: each.venue for symbol, each in self._symbols.items()}
         self._cursors = {symbol: Cursor() for symbol in datasets}
         self._views = self._made_views()
-        self._cycles = {
-            symbol: DecisionCycle(
-                Ways(
-                    instrument=each.instrument,
-                    limits=terms.limits,
-                    interval_ms=self._interval_ms,
-                    leverage=terms.frictions.leverage,
-                    cost_rate=terms.frictions.expected_cost_rate(),
-                ),
-                self._gate,
-            )
-            for symbol, each in self._symbols.items()
-        }
         self._grid = np.unique(np.concatenate([each.bars.opened_at for each in datasets.values()]))
         self._hears_fills = {each.strategy_id for each in members if type(each.make()).on_fill is not Strategy.on_fill}
-        capitals = {each.strategy_id: each.capital for each in members}
-        self._limits = JointLimits(self._symbols, capitals, terms.policies, terms.frictions.leverage)
-        self._ordinal = 0
+        self._desk = JointDesk(self._symbols, self._members, terms, self._line, self._interval_ms)
         self._halted: list[Halted] = []
-        self._withheld: list[Withheld] = []
-        self._said: dict[str, list[tuple[Instant, str, object]]] = {each: [] for each in self._members}
         self._fills_heard: list[Fill] = []
 
     def _opened(self, dataset: Dataset) -> JointSymbol:
@@ -244,22 +187,10 @@ class _JointRun:
         )
         heard = self._multiplexer.ask(views, now)
         self._note(heard)
-        fired = [(each, strategy_id, why) for each in present for strategy_id, why in each.fired()]
-        if not heard.answers and not fired:
-            return
-        with exact_arithmetic():
-            self._limits.mark(now)
-            wants: dict[str, list[Want]] = {}
-            for each, strategy_id, why in fired:
-                wants.setdefault(each.symbol, []).append(self._exit(each, strategy_id, why, now))
-            for said in heard.answers:
-                self._want(said, now, wants)
-            decisions: list[OrderDecision] = []
-            for symbol in sorted(wants):
-                decisions += self._arbitrated(self._symbols[symbol], wants[symbol], now)
-            if decisions:
-                decisions.sort(key=lambda each: each.order.effect is not Effect.REDUCE)
-                self._line.tell(Decided(tuple(decisions)))
+        decisions = self._desk.decide(heard.answers, present, now)
+        if decisions:
+            with exact_arithmetic():
+                self._line.tell(Decided(decisions))
 
     def _tell_fills(self) -> None:
         fills, self._fills_heard = self._fills_heard, []
@@ -275,139 +206,6 @@ class _JointRun:
             self._halted.append(each)
             for symbol in self._registry.symbols(each.strategy_id):
                 self._symbols[symbol].books.entrust(each.strategy_id)
-
-    def _exit(self, each: JointSymbol, strategy_id: str, why: str, now: Instant) -> Want:
-        position = each.books.books[strategy_id].position
-        side = Side.SELL if position > ZERO else Side.BUY
-        self._ordinal += 1
-        return Want(
-            strategy_id,
-            f"{each.symbol}-{now}-v{self._ordinal}",
-            side,
-            OrderType.MARKET,
-            position.copy_abs(),
-            None,
-            closes=True,
-            priority=self._members[strategy_id].priority,
-            good_until=None,
-            reason=why,
-        )
-
-    def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
-        """What the strategy's own book makes of its words: sized, judged by its own rules, then its staged limits."""
-        self._said[said.strategy_id].append((now, said.symbol, said.answer))
-        each, strategy_id = self._symbols[said.symbol], said.strategy_id
-        here = wants.setdefault(said.symbol, [])
-        leaving = any(want.strategy_id == strategy_id and want.closes for want in here)
-        plan = self._planned(each, said, now)
-        if plan is None:
-            return
-        if plan.protection is not None:
-            each.move_pair(strategy_id, plan.protection.stop_loss, plan.protection.take_profit)
-            self._protect(each)
-        for wish in plan.not_sent:
-            self._limits.blocked(GateWord.no(now, strategy_id, each.symbol, wish.codes, wish.detail))
-        for approved in plan.orders:
-            order = approved.order
-            closes = order.effect is Effect.REDUCE
-            if closes and leaving:
-                continue  # its own stop takes it out already
-            quantity = self._limits.of_strategy(each, strategy_id, order, now)
-            if not quantity:
-                continue
-            each.will_protect(strategy_id, order.order_id, order.stop_loss, order.take_profit)
-            here.append(
-                Want(
-                    strategy_id,
-                    order.order_id,
-                    order.side,
-                    order.type,
-                    quantity,
-                    order.price,
-                    closes=closes,
-                    priority=self._members[strategy_id].priority,
-                    good_until=order.good_until,
-                    reason=order.reason,
-                )
-            )
-
-    def _planned(self, each: JointSymbol, said: Said, now: Instant) -> Plan | None:
-        book = each.books.books[said.strategy_id]
-        price = each.instrument.price(float(each.dataset.bars.close[each.row]))
-        state = AccountState(book.position, ZERO, ZERO, book.equity(price), price, now)
-        answer = list(said.answer) if isinstance(said.answer, tuple) else said.answer
-        try:
-            return self._cycles[said.symbol].plan(answer, Desk(state, book.available, ZERO, price), now)
-        except StrategyError as error:
-            self._limits.blocked(GateWord.no(now, said.strategy_id, said.symbol, (), str(error)))
-            return None
-
-    # -- from wants to the machine ----------------------------------------------------------------
-
-    def _arbitrated(self, each: JointSymbol, wants: list[Want], now: Instant) -> list[OrderDecision]:
-        book, lot = each.venue.book, each.instrument.lot
-        is_open = self._line.controller.account.why_no_increase(each.symbol, "") is None
-        found = arbitrate(
-            wants,
-            net=book.position,
-            lot=lot,
-            rule=self._terms.rule,
-            trading=Trading.OPEN if is_open else Trading.CLOSED,
-        )
-        for outcome in found.outcomes:
-            if outcome.withheld:
-                self._withheld.append(
-                    Withheld(
-                        at=now,
-                        strategy_id=outcome.strategy_id,
-                        symbol=each.symbol,
-                        quantity=outcome.withheld,
-                        reason=outcome.reason,
-                    )
-                )
-        each.crossing += found.crosses
-        price = each.instrument.price(float(each.dataset.bars.close[each.row]))
-        state = AccountState(book.position, ZERO, ZERO, book.equity(price), price, now)
-        decisions = []
-        for net in found.orders:
-            approved = self._allowed(each, net, state, now)
-            if approved is not None:
-                decisions.append(OrderDecision(approved.order, price, strategy_id=_whose(net)))
-        return decisions
-
-    def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
-        """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""
-        order = self._order(each, net, now)
-        quantity = self._limits.of_account(each, order, each.stop_of(net.shares, net.side), now)
-        if not quantity:
-            return None
-        if quantity < order.quantity:
-            net = cut(net, quantity, each.instrument.lot)
-            order = self._order(each, net, now)
-        judged = self._gate.before_route(order, state, now)
-        if not isinstance(judged, Approved):
-            self._limits.blocked(GateWord.no(now, ACCOUNT, each.symbol, judged.codes, judged.detail))
-            return None
-        each.bring(order.order_id, net.shares)
-        self._limits.went_out(ACCOUNT, order, now)
-        return judged
-
-    def _order(self, each: JointSymbol, net: NetOrder, now: Instant) -> Order:
-        self._ordinal += 1
-        return Order(
-            f"{each.symbol}-{now}-{self._ordinal}",
-            each.symbol,
-            net.side,
-            net.type,
-            net.quantity,
-            net.effect,
-            net.price,
-            None,
-            None,
-            now,
-            net.good_until,
-            "",
-        )
 
     # -- telling ------------------------------------------------------------------------------------
 
@@ -444,15 +242,9 @@ class _JointRun:
             postings={symbol: tuple(each.postings) for symbol, each in self._symbols.items()},
             crossed=crossed,
             halted=tuple(self._halted),
-            gate=tuple(self._limits.words),
-            withheld=tuple(self._withheld),
-            said={each: tuple(words) for each, words in self._said.items()},
+            gate=tuple(self._desk.limits.words),
+            withheld=tuple(self._desk.withheld),
+            said={each: tuple(words) for each, words in self._desk.said.items()},
             journal_head=self._line.controller.journal.head,
             assumptions=sentences(self._terms.frictions, waivers, filled),
         )
-
-
-def _whose(net: NetOrder) -> str:
-    """The strategy an order is for; '' where it is for several."""
-    ids = {share.strategy_id for share in net.shares}
-    return ids.pop() if len(ids) == 1 else ""

@@ -1,0 +1,259 @@
+"""From what several strategies said to the few orders of their account.
+
+Each wish becomes orders on its strategy's own book, sized there, and passes that
+book's rules and limits. Arbitration makes orders of the account of what is left,
+the account's limits and the gate judge those, a reduction shared pro rata, and
+what is allowed is what the loop is given. A strategy's own stop that its bar
+touched is an exit like any other, and no limit stops an exit.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from qts.domain.errors import PolicyError, StrategyError
+from qts.domain.instant import Duration, Instant
+from qts.domain.money import ZERO, exact_arithmetic
+from qts.domain.order import Effect, Order, OrderType, Side
+from qts.domain.waiver import Waiver
+from qts.execution.contracts import OrderDecision
+from qts.execution.cycle import DecisionCycle, Desk, Plan, Ways
+from qts.risk.gate import AccountState, Approved, RiskGate
+from qts.risk.limit_policy import LimitPolicies
+from qts.risk.limit_state import ACCOUNT
+from qts.risk.policy import RiskLimits
+from qts.risk.rules import rules_of
+from qts.simulation.account_line import AccountLine
+from qts.simulation.costs import Frictions
+from qts.simulation.joint_limits import JointLimits
+from qts.simulation.joint_result import GateWord, Withheld
+from qts.simulation.joint_symbol import JointSymbol
+from qts.strategy.arbitration import NetOrder, Rule, Trading, Want, arbitrate, cut
+from qts.strategy.multiplexer import Said
+from qts.strategy.strategy import Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One strategy of the account. capital: quote, shared evenly among its symbols. make: gives a new instance."""
+
+    strategy_id: str
+    make: Callable[[], Strategy]
+    symbols: tuple[str, ...]
+    capital: Decimal
+    priority: int = 0
+
+    def __post_init__(self) -> None:
+        if not (self.capital.is_finite() and self.capital > 0):
+            raise PolicyError(f"{self.strategy_id}: capital must be above 0, not {self.capital}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointTerms:
+    """Under what the account is run. rule: what becomes of entries that stand against each other.
+
+    limits: of each strategy's own book, and of sizing. policies: the staged limits, None for none of them.
+    """
+
+    rule: Rule = Rule.NET
+    frictions: Frictions = field(default_factory=Frictions)
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    policies: LimitPolicies | None = field(default_factory=LimitPolicies)
+    waivers: tuple[Waiver, ...] = ()
+
+
+class JointDesk:
+    """limits: of the strategies and the account. said: every answer. withheld: what arbitration did not let out."""
+
+    def __init__(
+        self,
+        symbols: Mapping[str, JointSymbol],
+        members: Mapping[str, Member],
+        terms: JointTerms,
+        line: AccountLine,
+        interval_ms: Duration,
+    ) -> None:
+        self._symbols = symbols
+        self._members = members
+        self._terms = terms
+        self._line = line
+        self._gate = RiskGate(rules_of(terms.limits))
+        self._cycles = {
+            symbol: DecisionCycle(
+                Ways(
+                    instrument=each.instrument,
+                    limits=terms.limits,
+                    interval_ms=interval_ms,
+                    leverage=terms.frictions.leverage,
+                    cost_rate=terms.frictions.expected_cost_rate(),
+                ),
+                self._gate,
+            )
+            for symbol, each in symbols.items()
+        }
+        capitals = {each.strategy_id: each.capital for each in members.values()}
+        self.limits = JointLimits(symbols, capitals, terms.policies, terms.frictions.leverage)
+        self.withheld: list[Withheld] = []
+        self.said: dict[str, list[tuple[Instant, str, object]]] = {each: [] for each in members}
+        self._ordinal = 0
+
+    def decide(
+        self, answers: Sequence[Said], present: Sequence[JointSymbol], now: Instant
+    ) -> tuple[OrderDecision, ...]:
+        """What is to be executed now, reductions first. present: the symbols whose bar has just closed."""
+        fired = [(each, strategy_id, why) for each in present for strategy_id, why in each.fired()]
+        if not answers and not fired:
+            return ()
+        with exact_arithmetic():
+            self.limits.mark(now)
+            wants: dict[str, list[Want]] = {}
+            for each, strategy_id, why in fired:
+                wants.setdefault(each.symbol, []).append(self._exit(each, strategy_id, why, now))
+            for said in answers:
+                self._want(said, now, wants)
+            decisions: list[OrderDecision] = []
+            for symbol in sorted(wants):
+                decisions += self._arbitrated(self._symbols[symbol], wants[symbol], now)
+        decisions.sort(key=lambda each: each.order.effect is not Effect.REDUCE)
+        return tuple(decisions)
+
+    def _exit(self, each: JointSymbol, strategy_id: str, why: str, now: Instant) -> Want:
+        position = each.books.books[strategy_id].position
+        side = Side.SELL if position > ZERO else Side.BUY
+        self._ordinal += 1
+        return Want(
+            strategy_id,
+            f"{each.symbol}-{now}-v{self._ordinal}",
+            side,
+            OrderType.MARKET,
+            position.copy_abs(),
+            None,
+            closes=True,
+            priority=self._members[strategy_id].priority,
+            good_until=None,
+            reason=why,
+        )
+
+    def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
+        """What the strategy's own book makes of its words: sized, judged by its own rules, then its staged limits."""
+        self.said[said.strategy_id].append((now, said.symbol, said.answer))
+        each, strategy_id = self._symbols[said.symbol], said.strategy_id
+        here = wants.setdefault(said.symbol, [])
+        leaving = any(want.strategy_id == strategy_id and want.closes for want in here)
+        plan = self._planned(each, said, now)
+        if plan is None:
+            return
+        if plan.protection is not None:
+            each.move_pair(strategy_id, plan.protection.stop_loss, plan.protection.take_profit)
+            wanted = each.protection()
+            if wanted is not None:
+                self._line.tell(wanted)
+        for wish in plan.not_sent:
+            self.limits.blocked(GateWord.no(now, strategy_id, each.symbol, wish.codes, wish.detail))
+        for approved in plan.orders:
+            order = approved.order
+            closes = order.effect is Effect.REDUCE
+            if closes and leaving:
+                continue  # its own stop takes it out already
+            quantity = self.limits.of_strategy(each, strategy_id, order, now)
+            if not quantity:
+                continue
+            each.will_protect(strategy_id, order.order_id, order.stop_loss, order.take_profit)
+            here.append(
+                Want(
+                    strategy_id,
+                    order.order_id,
+                    order.side,
+                    order.type,
+                    quantity,
+                    order.price,
+                    closes=closes,
+                    priority=self._members[strategy_id].priority,
+                    good_until=order.good_until,
+                    reason=order.reason,
+                )
+            )
+
+    def _planned(self, each: JointSymbol, said: Said, now: Instant) -> Plan | None:
+        book = each.books.books[said.strategy_id]
+        price = each.instrument.price(float(each.dataset.bars.close[each.row]))
+        state = AccountState(book.position, ZERO, ZERO, book.equity(price), price, now)
+        answer = list(said.answer) if isinstance(said.answer, tuple) else said.answer
+        try:
+            return self._cycles[said.symbol].plan(answer, Desk(state, book.available, ZERO, price), now)
+        except StrategyError as error:
+            self.limits.blocked(GateWord.no(now, said.strategy_id, said.symbol, (), str(error)))
+            return None
+
+    # -- from wants to the machine ----------------------------------------------------------------
+
+    def _arbitrated(self, each: JointSymbol, wants: list[Want], now: Instant) -> list[OrderDecision]:
+        book, lot = each.venue.book, each.instrument.lot
+        is_open = self._line.controller.account.why_no_increase(each.symbol, "") is None
+        found = arbitrate(
+            wants,
+            net=book.position,
+            lot=lot,
+            rule=self._terms.rule,
+            trading=Trading.OPEN if is_open else Trading.CLOSED,
+        )
+        for outcome in found.outcomes:
+            if outcome.withheld:
+                self.withheld.append(
+                    Withheld(
+                        at=now,
+                        strategy_id=outcome.strategy_id,
+                        symbol=each.symbol,
+                        quantity=outcome.withheld,
+                        reason=outcome.reason,
+                    )
+                )
+        each.crossing += found.crosses
+        price = each.instrument.price(float(each.dataset.bars.close[each.row]))
+        state = AccountState(book.position, ZERO, ZERO, book.equity(price), price, now)
+        decisions = []
+        for net in found.orders:
+            approved = self._allowed(each, net, state, now)
+            if approved is not None:
+                decisions.append(OrderDecision(approved.order, price, strategy_id=_whose(net)))
+        return decisions
+
+    def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
+        """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""
+        order = self._order(each, net, now)
+        quantity = self.limits.of_account(each, order, each.stop_of(net.shares, net.side), now)
+        if not quantity:
+            return None
+        if quantity < order.quantity:
+            net = cut(net, quantity, each.instrument.lot)
+            order = self._order(each, net, now)
+        judged = self._gate.before_route(order, state, now)
+        if not isinstance(judged, Approved):
+            self.limits.blocked(GateWord.no(now, ACCOUNT, each.symbol, judged.codes, judged.detail))
+            return None
+        each.bring(order.order_id, net.shares)
+        self.limits.went_out(ACCOUNT, order, now)
+        return judged
+
+    def _order(self, each: JointSymbol, net: NetOrder, now: Instant) -> Order:
+        self._ordinal += 1
+        return Order(
+            f"{each.symbol}-{now}-{self._ordinal}",
+            each.symbol,
+            net.side,
+            net.type,
+            net.quantity,
+            net.effect,
+            net.price,
+            None,
+            None,
+            now,
+            net.good_until,
+            "",
+        )
+
+
+def _whose(net: NetOrder) -> str:
+    """The strategy an order is for; '' where it is for several."""
+    ids = {share.strategy_id for share in net.shares}
+    return ids.pop() if len(ids) == 1 else ""
