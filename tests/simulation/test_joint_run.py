@@ -16,7 +16,7 @@ from qts.domain.virtual_books import QUARANTINE, PostingKind
 from qts.market.view import View
 from qts.risk.limit_policy import LimitPolicies
 from qts.simulation.backtest import Terms, run_backtest
-from qts.simulation.joint_desk import JointTerms, Member
+from qts.simulation.joint_desk import JointTerms, Member, OnHalt
 from qts.simulation.joint_run import run_together
 from qts.strategy.arbitration import Rule
 from qts.strategy.catalogue.donchian_breakout import DonchianBreakout
@@ -185,3 +185,53 @@ def test_a_crowd_on_one_symbol_and_a_crowd_on_many() -> None:
     """The size the account is made for is run by hand: python -m tests.simulation.many_strategies."""
     assert "others said the same" in judged(crowd(1, 40, 240))
     assert "others said the same" in judged(crowd(6, 10, 120))
+
+
+class HeldThenBroken(Strategy):
+    def on_bar(self, view: View) -> Answer:
+        if view.bar_number == 3:
+            return buy(quantity=1, stop_loss=view.close * 0.5)
+        if view.bar_number == 10:
+            raise RuntimeError("planted")
+        return None
+
+
+@pytest.mark.parametrize(("on_halt", "left"), [(OnHalt.KEEP, 1), (OnHalt.CLOSE, 0)])
+def test_what_a_halted_strategy_left_is_kept_under_its_stop_or_closed(on_halt: OnHalt, left: int) -> None:
+    dataset = synthetic(2, 120)
+    result = together(
+        dataset, ("broken", HeldThenBroken), ("other", Alternating), terms=replace(NO_LIMITS, on_halt=on_halt)
+    )
+    adds_up(result)
+    (symbol,) = result.venue
+    assert [each.strategy_id for each in result.halted] == ["broken"]
+    assert result.books["broken", symbol].position == left
+
+
+def test_two_limits_of_the_account_do_not_trade_with_each_other() -> None:
+    class Bids(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            return buy(quantity=1, limit=view.close * 0.97, good_for_bars=30) if view.bar_number == 3 else None
+
+    class Asks(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            return sell(quantity=1, limit=view.close * 0.95, good_for_bars=30) if view.bar_number == 4 else None
+
+    result = together(synthetic(2, 120), ("asks", Asks), ("bids", Bids))
+    assert [each.strategy_id for each in result.withheld] == ["asks"]
+    assert "limit" in result.withheld[0].reason
+
+
+def test_working_orders_count_when_the_next_one_is_sized() -> None:
+    class Pyramid(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            if view.bar_number not in (3, 4):
+                return None
+            return buy(limit=view.close * 0.99, stop_loss=view.close * 0.90, good_for_bars=50)
+
+    dataset = synthetic(2, 120)
+    alone = run_backtest(dataset, Pyramid(), Terms(capital=CAPITAL, waivers=ALL))
+    result = together(dataset, ("only", Pyramid))
+    (symbol,) = result.venue
+    got = [(each.quantity, each.price) for _, each in result.postings[symbol] if each.quantity]
+    assert got == [(fill.side.sign * fill.quantity, fill.price) for fill in alone.fills] != []

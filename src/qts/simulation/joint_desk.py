@@ -7,9 +7,10 @@ what is allowed is what the loop is given. A strategy's own stop that its bar
 touched is an exit like any other, and no limit stops an exit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 
 from qts.domain.errors import PolicyError, StrategyError
 from qts.domain.instant import Duration, Instant
@@ -33,6 +34,13 @@ from qts.strategy.multiplexer import Said
 from qts.strategy.strategy import Strategy
 
 
+class OnHalt(StrEnum):
+    """KEEP: its position stays in its own book, under its own stop. CLOSE: it is given back at the next open."""
+
+    KEEP = "keep"
+    CLOSE = "close"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One strategy of the account. capital: quote, shared evenly among its symbols. make: gives a new instance."""
@@ -52,10 +60,13 @@ class Member:
 class JointTerms:
     """Under what the account is run. rule: what becomes of entries that stand against each other.
 
+    on_halt: what the guardian does with what a halted strategy left behind.
+
     limits: of each strategy's own book, and of sizing. policies: the staged limits, None for none of them.
     """
 
     rule: Rule = Rule.NET
+    on_halt: OnHalt = OnHalt.KEEP
     frictions: Frictions = field(default_factory=Frictions)
     limits: RiskLimits = field(default_factory=RiskLimits)
     policies: LimitPolicies | None = field(default_factory=LimitPolicies)
@@ -98,10 +109,20 @@ class JointDesk:
         self._ordinal = 0
 
     def decide(
-        self, answers: Sequence[Said], present: Sequence[JointSymbol], now: Instant
+        self, answers: Sequence[Said], present: Sequence[JointSymbol], now: Instant, *, leaving: Collection[str] = ()
     ) -> tuple[OrderDecision, ...]:
-        """What is to be executed now, reductions first. present: the symbols whose bar has just closed."""
+        """What is to be executed now, reductions first.
+
+        present: the symbols whose bar has just closed. leaving: halted strategies whose positions are to be closed.
+        """
         fired = [(each, strategy_id, why) for each in present for strategy_id, why in each.fired()]
+        fired += [
+            (each, strategy_id, "the guardian closes what a halted strategy left")
+            for each in present
+            for strategy_id in sorted(leaving)
+            if strategy_id in each.books.books and each.books.books[strategy_id].position
+            if all(strategy_id != other for where, other, _ in fired if where is each)
+        ]
         if not answers and not fired:
             return ()
         with exact_arithmetic():
@@ -177,7 +198,7 @@ class JointDesk:
     def _planned(self, each: JointSymbol, said: Said, now: Instant) -> Plan | None:
         book = each.books.books[said.strategy_id]
         price = each.instrument.price(float(each.dataset.bars.close[each.row]))
-        state = AccountState(book.position, ZERO, ZERO, book.equity(price), price, now)
+        state = AccountState(book.position, *each.coming(said.strategy_id), book.equity(price), price, now)
         answer = list(said.answer) if isinstance(said.answer, tuple) else said.answer
         try:
             return self._cycles[said.symbol].plan(answer, Desk(state, book.available, ZERO, price), now)
@@ -196,6 +217,7 @@ class JointDesk:
             lot=lot,
             rule=self._terms.rule,
             trading=Trading.OPEN if is_open else Trading.CLOSED,
+            resting=each.resting_limits(),
         )
         for outcome in found.outcomes:
             if outcome.withheld:

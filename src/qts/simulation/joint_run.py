@@ -39,7 +39,7 @@ from qts.simulation.assumptions import sentences
 from qts.simulation.collector import rarely_collected
 from qts.simulation.columns import market_columns
 from qts.simulation.inputs import require_inputs
-from qts.simulation.joint_desk import JointDesk, JointTerms, Member
+from qts.simulation.joint_desk import JointDesk, JointTerms, Member, OnHalt
 from qts.simulation.joint_result import BookSums, JointResult, spread, sums_of
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.venue import Venue
@@ -93,6 +93,7 @@ class _JointRun:
         self._hears_fills = {each.strategy_id for each in members if type(each.make()).on_fill is not Strategy.on_fill}
         self._desk = JointDesk(self._symbols, self._members, terms, self._line, self._interval_ms)
         self._halted: list[Halted] = []
+        self._leaving: dict[str, None] = {}  # halted strategies whose positions the guardian closes
         self._fills_heard: list[Fill] = []
 
     def _opened(self, dataset: Dataset) -> JointSymbol:
@@ -111,7 +112,7 @@ class _JointRun:
             brackets=columns.brackets,
             stream=self._line.streamed,
         )
-        return JointSymbol(dataset, columns, venue, capitals, self._line.controller.account.orders.find)
+        return JointSymbol(dataset, columns, venue, capitals, self._line.controller.account.orders)
 
     def _made_views(self) -> dict[Key, View]:
         views = {}
@@ -187,7 +188,7 @@ class _JointRun:
         )
         heard = self._multiplexer.ask(views, now)
         self._note(heard)
-        decisions = self._desk.decide(heard.answers, present, now)
+        decisions = self._desk.decide(heard.answers, present, now, leaving=self._leaving)
         if decisions:
             with exact_arithmetic():
                 self._line.tell(Decided(decisions))
@@ -204,6 +205,8 @@ class _JointRun:
     def _note(self, heard: Round) -> None:
         for each in heard.halted:
             self._halted.append(each)
+            if self._terms.on_halt is OnHalt.CLOSE:
+                self._leaving[each.strategy_id] = None
             for symbol in self._registry.symbols(each.strategy_id):
                 self._symbols[symbol].books.entrust(each.strategy_id)
 

@@ -12,7 +12,7 @@ strategy's own one that the bar touched and the venue's did not serve is an exit
 at the close of that bar (``fired``): a bar does not tell when it was touched.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -20,18 +20,19 @@ from qts.domain.allocation import Cross, Share
 from qts.domain.book import Holding
 from qts.domain.fill import Cause, Fill
 from qts.domain.money import ZERO
-from qts.domain.order import Side
+from qts.domain.order import OrderType, Side
 from qts.domain.virtual_books import QUARANTINE, Posting, PostingKind, VirtualBooks
 from qts.execution.client_ids import first_id
 from qts.execution.contracts import Role
 from qts.execution.events import NetProtection
-from qts.execution.orders import OrderRecord
+from qts.execution.orders import OrderLedger, OrderRecord
 from qts.market.bars import Floats
 from qts.market.dataset import Dataset
 from qts.simulation.bar_market import BarMarket
 from qts.simulation.columns import MarketColumns
 from qts.simulation.held_columns import HeldColumns
 from qts.simulation.venue import Venue
+from qts.strategy.arbitration import RestingLimit
 
 _PROTECTIVE: Final = {Role.STOP_LOSS: PostingKind.STOP_LOSS, Role.TAKE_PROFIT: PostingKind.TAKE_PROFIT}
 _FORCED: Final = {Cause.LIQUIDATION: PostingKind.LIQUIDATION, Cause.ADL: PostingKind.ADL}
@@ -56,7 +57,7 @@ class JointSymbol:
         columns: MarketColumns,
         venue: Venue,
         capitals: dict[str, Decimal],
-        find: Callable[[str], OrderRecord | None],
+        orders: OrderLedger,
     ) -> None:
         self.dataset = dataset
         self.instrument = dataset.instrument
@@ -69,7 +70,7 @@ class JointSymbol:
         self.postings: list[tuple[int, Posting]] = []
         self.crossing: list[Cross] = []
         self.row = -1
-        self._find = find
+        self._orders = orders
         self._shares: dict[str, tuple[Share, ...]] = {}
         self._brought: dict[tuple[str, str], OwnPair] = {}
         self._forced: tuple[Posting, ...] = ()
@@ -100,6 +101,27 @@ class JointSymbol:
             stops.append(pair.stop)
         return None if not stops else min(stops) if side is Side.BUY else max(stops)
 
+    def resting_limits(self) -> list[RestingLimit]:
+        """The account's own limits that wait at the venue for the other side."""
+        return [
+            RestingLimit(record.order.side, record.order.price, record.left)
+            for record in self._orders.live(self.symbol)
+            if record.order.type is OrderType.LIMIT and record.order.price is not None and record.left > ZERO
+        ]
+
+    def coming(self, strategy_id: str) -> tuple[Decimal, Decimal]:
+        """What working orders that increase may still bring to the strategy's book: to buy, to sell, base units."""
+        buy = sell = ZERO
+        for record in self._orders.live(self.symbol):
+            if record.order.role is not Role.ENTRY:
+                continue
+            shares = self._shares.get(first_id(record.order.parent_id), ())
+            own = sum((share.quantity for share in shares if share.strategy_id == strategy_id), start=ZERO)
+            if own:
+                part = record.left * own / sum((share.quantity for share in shares), start=ZERO)
+                buy, sell = (buy + part, sell) if record.order.side is Side.BUY else (buy, sell + part)
+        return buy, sell
+
     # -- what happens -------------------------------------------------------------------------
 
     def cross_at(self, price: Decimal) -> None:
@@ -110,7 +132,7 @@ class JointSymbol:
 
     def heard(self, fill: Fill) -> None:
         kind = _FORCED.get(fill.cause)
-        record = self._find(fill.order_id)
+        record = self._orders.find(fill.order_id)
         if kind is not None:
             self._forced = self.books.force(kind, fill.side, fill.quantity, fill.price, fill.fee)
             self._post(self._forced)
