@@ -18,7 +18,7 @@ from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, exact, plain
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.refusal import RefusalCode
-from qts.domain.value import value
+from qts.domain.value import maker, value
 from qts.execution.contracts import OrderDecision, SplitAlgorithm, Urgency
 from qts.risk.gate import AccountState, Approved, Objection, Refused, RiskGate
 from qts.risk.policy import RiskLimits
@@ -106,7 +106,7 @@ class DecisionCycle:
                 draft.object_to(objections)
                 continue
             draft.add(intent)
-        return Plan(tuple(draft.orders), draft.protection, tuple(draft.not_sent), tuple(draft.decisions))
+        return _plan(tuple(draft.orders), draft.protection, tuple(draft.not_sent), tuple(draft.decisions))
 
 
 def _intents(answer: Answer, instrument: Instrument, desk: Desk) -> Iterable[Intent]:
@@ -149,6 +149,7 @@ _SIDES: Final = {Action.BUY: Side.BUY, Action.SELL: Side.SELL}
 _BUY, _SELL, _REDUCE, _INCREASE = Side.BUY, Side.SELL, Effect.REDUCE, Effect.INCREASE
 _MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
 _CLOSE, _URGENT, _NORMAL = Action.CLOSE, Urgency.URGENT, Urgency.NORMAL
+_plan, _order, _decided = maker(Plan), maker(Order), maker(OrderDecision)
 """Names of the module: reading an enum's member costs several times as much."""
 
 
@@ -310,7 +311,7 @@ class _Draft:
         if price is not None:
             kind = _LIMIT if intent.limit is not None else _STOP
             good_until = now + (intent.over_bars + intent.good_for_bars) * ways.interval_ms
-        order = Order(
+        order = _order(
             self._next_id(),
             ways.instrument.symbol,
             side,
@@ -364,7 +365,7 @@ class _Draft:
 
 
 def _decision(order: Order, intent: Intent, arrival_price: Decimal, interval_ms: Duration) -> OrderDecision:
-    return OrderDecision(
+    return _decided(
         order,
         arrival_price,
         "",

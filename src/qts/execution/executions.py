@@ -6,6 +6,7 @@ from decimal import Decimal
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect
+from qts.domain.value import maker
 from qts.execution.contracts import (
     EscapeResult,
     ExecutionAlert,
@@ -19,6 +20,7 @@ from qts.execution.orders import OrderRecord
 from qts.execution.state_machine import FINAL, SUCCESSORS, TIMEOUT_MS, advance
 
 _REDUCE = Effect.REDUCE
+_result = maker(ExecutionResult)
 _SHORTEST_MS = min(TIMEOUT_MS.values())
 
 
@@ -119,7 +121,7 @@ class Execution:
         self.state, self.since = state, now
 
     def result(self, now: Instant) -> ExecutionResult:
-        return ExecutionResult(
+        return _result(
             self.decision,
             self.state,
             self.filled,

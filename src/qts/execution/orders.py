@@ -17,11 +17,13 @@ from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order_lifecycle import TRANSITIONS, IllegalTransition, OrderEvent, OrderState
+from qts.domain.value import maker
 from qts.execution.commands import SendOrder
 from qts.execution.contracts import SplitOrder
 
 _SUBMITTED, _ACCEPTED = OrderState.SUBMITTED, OrderState.ACCEPTED
 _FILL_LAST, _FILL_PART = OrderEvent.FILL_LAST, OrderEvent.FILL_PART
+_sending = maker(SendOrder)
 
 
 class OrderRecord:
@@ -135,7 +137,7 @@ class OrderLedger:
         record = OrderRecord(order, now)
         self._records[client_id] = self.living[client_id] = record
         siblings.append(record)
-        return SendOrder(order)
+        return _sending(order)
 
     def room_of(self, parent_id: str) -> Decimal | None:
         """How much the orders of a decision may still add up to; None where nothing limits them."""

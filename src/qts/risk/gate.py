@@ -62,7 +62,7 @@ class AccountState:
         return self.position - self.pending_sell if self.position < ZERO else -self.pending_sell
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Approved:
     """Permission to send exactly this order. Made by ``RiskGate.judge`` and nowhere else."""
 

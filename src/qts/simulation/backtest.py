@@ -22,6 +22,7 @@ from qts.domain.errors import PolicyError, StrategyError
 from qts.domain.instant import Instant, format_instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Order
+from qts.domain.value import maker
 from qts.domain.waiver import Waiver
 from qts.execution.account import ExecutionSettings
 from qts.execution.contracts import SplitOrder
@@ -54,6 +55,7 @@ from qts.strategy.strategy import Strategy
 
 _STRATEGY_FAILS = (Exception, SystemExit)
 """What is blamed on a strategy. Ending the process is not its business; interrupting it is the user's."""
+_state, _desk, _decided = maker(AccountState), maker(Desk), maker(Decided)
 
 
 class Engine(StrEnum):
@@ -322,8 +324,8 @@ class _Run:
         with exact_arithmetic():
             price = instrument.price(self._closes[row])
             coming = line.controller.on_the_way(instrument.symbol)
-            state = AccountState(book.position, coming.buy, coming.sell, book.equity(price), price, now)
-            desk = Desk(state, book.available, coming.at_market, price)
+            state = _state(book.position, coming.buy, coming.sell, book.equity(price), price, now)
+            desk = _desk(state, book.available, coming.at_market, price)
             try:
                 plan = self._cycle.plan(answer, desk, now)
             except StrategyError as error:
@@ -334,7 +336,7 @@ class _Run:
                     self._orders.append(order)
                     if order.reason:
                         self._reasons[order.order_id] = order.reason
-                line.tell(Decided(plan.decisions))
+                line.tell(_decided(plan.decisions))
             pair = plan.protection
             if pair is not None:
                 change = ProtectionChange(occurred_at=now, stop_loss=pair.stop_loss, take_profit=pair.take_profit)

@@ -31,6 +31,7 @@ import numpy as np
 from qts.domain.fill import Liquidity
 from qts.domain.money import ZERO, exact, exact_arithmetic
 from qts.domain.order import OrderType, Side
+from qts.domain.value import maker
 from qts.market.bars import Floats, Instants
 from qts.simulation import matching
 from qts.simulation.bar_search import first_touch
@@ -44,6 +45,7 @@ _LOOK_AHEAD_ROWS_FIRST = 64
 _LOOK_AHEAD_ROWS_MAX = 16_384
 _NEVER = 2**63 - 1
 _AT_MARKET, _TAKER = Phase.AT_MARKET, Liquidity.TAKER  # a name of the module costs a tenth of a member's
+_fill_price = maker(FillPrice)
 
 
 class BarMarket:
@@ -211,7 +213,7 @@ class BarMarket:
         price = taker_price(self._instrument, slippage, bar, side=side, reference=reference, quantity=quantity)
         if worst is not None:
             price = min(price, worst) if side is Side.BUY else max(price, worst)
-        filled = self._venue.execute(working, quantity, FillPrice(price, reference, _TAKER))
+        filled = self._venue.execute(working, quantity, _fill_price(price, reference, _TAKER))
         if filled:
             self._taken += quantity
         return filled

@@ -13,6 +13,7 @@ from qts.domain.instant import Instant
 from qts.domain.instrument import Instrument
 from qts.domain.money import exact_arithmetic, on_money_grid
 from qts.domain.refusal import RefusalCode
+from qts.domain.value import maker
 from qts.execution.contracts import SplitOrder
 from qts.market.brackets import BracketHistory, BracketTable
 from qts.risk.liquidation import liquidation_price
@@ -24,6 +25,7 @@ from qts.simulation.venue_orders import FillPrice, Working
 from qts.simulation.venue_rules import Objection, VenueCode
 
 _FOREVER: Instant = 2**63 - 1
+_fill = maker(Fill)
 
 
 class VenueLedger:
@@ -78,7 +80,7 @@ class VenueLedger:
         client_id, side = order.client_id, order.side
         working.trades += 1
         realized_pnl = book.fill(side, quantity, paid, fee)
-        fill = Fill(
+        fill = _fill(
             f"{client_id}/{working.trades}",
             client_id,
             order.symbol,
