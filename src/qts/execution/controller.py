@@ -159,21 +159,21 @@ class ExecutionController:
         """The earliest instant at which TimeReached wants to be handled; None while nothing waits."""
         if not self._due_is_known:
             earliest = self._pipeline.due()
-            for part in (self._escapes, self._doubts, self._pairs):
-                due = part.due()
-                if due is not None and (earliest is None or due < earliest):
-                    earliest = due
+            if self._escapes.active or self._doubts.watches or self._pairs.wanted:
+                for part in (self._escapes, self._doubts, self._pairs):
+                    due = part.due()
+                    if due is not None and (earliest is None or due < earliest):
+                        earliest = due
             self._due, self._due_is_known = earliest, True
         return self._due
 
     def is_due(self, now: Instant) -> bool:
         """Whether TimeReached wants to be handled by now. Asked often, so it looks closely only where it must."""
-        if not self._due_is_known and not self._pipeline.may_be_due(now):
-            for part in (self._escapes, self._doubts, self._pairs):
-                due = part.due()
-                if due is not None and due <= now:
-                    return True
-            return False
+        if not self._due_is_known:
+            pipeline = self._pipeline
+            is_watched = self._escapes.active or self._doubts.watches or self._pairs.wanted
+            if not is_watched and (not pipeline.executions or not pipeline.may_be_due(now)):
+                return False
         due = self.due
         return due is not None and due <= now
 
