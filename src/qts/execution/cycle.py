@@ -156,6 +156,20 @@ _plan, _order, _decided = maker(Plan), maker(Order), maker(OrderDecision)
 class _Draft:
     """A plan in the making; each intent sees the position as the ones before it will have left it."""
 
+    __slots__ = (
+        "_count",
+        "_desk",
+        "_gate",
+        "_held",
+        "_last",
+        "_now",
+        "_ways",
+        "decisions",
+        "not_sent",
+        "orders",
+        "protection",
+    )
+
     def __init__(self, ways: Ways, gate: RiskGate, desk: Desk, now: Instant) -> None:
         self._ways = ways
         self._gate = gate

@@ -75,11 +75,9 @@ class Doubts:
 
     # -- orders of unknown outcome --------------------------------------------------------
 
-    def answered(self, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
-        """The answer to a send: an unknown outcome opens a case, any other closes it."""
-        if ack.outcome is not SendOutcome.UNKNOWN:
-            self.heard(record, now)
-        elif record.state.may_be_live and record.state is not OrderState.ACCEPTED:
+    def unanswered(self, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
+        """The outcome of a send is unknown, which opens a case; whatever is heard of the order closes it."""
+        if record.state.may_be_live and record.state is not OrderState.ACCEPTED:
             order = record.order
             detail = ack.reason or "no answer"
             self._account.alert(ExecutionAlert(SafetyCode.AN050, order.client_id, "sending", detail), now)

@@ -110,6 +110,7 @@ class OrderLedger:
 
     def __init__(self) -> None:
         self._records: dict[str, OrderRecord] = {}
+        self.find = self._records.get  # by client id; None for one that was never sent
         self.living: dict[str, OrderRecord] = {}
         self._of_parent: defaultdict[str, list[OrderRecord]] = defaultdict(list)
         self._quantity_max: dict[str, Decimal] = {}
@@ -182,9 +183,6 @@ class OrderLedger:
         self.hear(record, _FILL_LAST if filled >= record.order.quantity else _FILL_PART, now)
 
     # -- looking --------------------------------------------------------------------
-
-    def find(self, client_id: str) -> OrderRecord | None:
-        return self._records.get(client_id)
 
     def of_parent(self, parent_id: str) -> Sequence[OrderRecord]:
         """In the order they were sent. The list is the ledger's own and grows as more are."""

@@ -110,9 +110,6 @@ class ExecutionPipeline:
     def is_reducing(self) -> bool:
         return self._reducing > 0
 
-    def find(self, decision_id: str) -> Execution | None:
-        return self.executions.get(decision_id)
-
     def is_exiting(self, symbol: str) -> bool:
         """Whether an order is working, or waiting to go, that closes at least a part of the position."""
         return self._reducing > 0 and any(each.reduces for each in self.executions.values() if each.symbol == symbol)

@@ -47,6 +47,8 @@ class ProtectivePairs:
 
     def entered(self, decision_id: str, position: Position) -> None:
         """An entry filled: its own pair, if it brought one, is the position's pair from its first fill on."""
+        if not self._brought:
+            return
         order_id = first_id(decision_id)
         order = self._brought.get(order_id)
         if order is None:

@@ -132,12 +132,8 @@ class RiskGate:
         found = (rule(strategy_id, intent, book, now) for rule in self._intent_rules)
         return _worst_first([objection for objection in found if objection is not None])
 
-    def before_route(self, order: Order, state: AccountState, now: Instant) -> Approved | Refused:
-        """Whether the order may be worked, judged by the account. now: the instant of decision, ms UTC."""
-        return self.judge(order, state, now)
-
     def judge(self, order: Order, state: AccountState, now: Instant) -> Approved | Refused:
-        """now: the instant of decision, ms UTC."""
+        """Whether the order may be worked, judged by the account. now: the instant of decision, ms UTC."""
         if order.effect is _REDUCE:
             no = _must_reduce(order, state)
             objections = [] if no is None else [no]
@@ -155,6 +151,8 @@ class RiskGate:
             tuple(objection.code for objection in sorted_objections),
             "; ".join(objection.sentence for objection in sorted_objections),
         )
+
+    before_route = judge  # the point it is asked at
 
     def after_response(
         self,
