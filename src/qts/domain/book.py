@@ -90,7 +90,7 @@ class Book:
         return self.position * price - self.basis
 
     def equity(self, price: Decimal) -> Decimal:
-        return self.wallet + self.unrealized(price)
+        return self.wallet + (self.position * price - self.basis)
 
     def margin_for(self, notional: Decimal) -> Decimal:
         """Isolated margin that opening so much, quote, sets aside, rounded up to the money grid."""

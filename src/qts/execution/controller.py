@@ -158,7 +158,7 @@ class ExecutionController:
     def due(self) -> Instant | None:
         """The earliest instant at which TimeReached wants to be handled; None while nothing waits."""
         if not self._due_is_known:
-            earliest = self._pipeline.due()
+            earliest = self._pipeline.due() if self._pipeline.executions else None
             if self._escapes.active or self._doubts.watches or self._pairs.wanted:
                 for part in (self._escapes, self._doubts, self._pairs):
                     due = part.due()

@@ -222,16 +222,14 @@ class _Run:
         rows, row = len(self._bars), 0
         while row < rows:
             quiet = self._quiet_until(row, rows)
-            spoke, answer = self._first_word(row, quiet)
-            if spoke < quiet:
-                self._decide(spoke, answer)
-                row = spoke + 1
-            elif quiet < rows:
-                self._happen(quiet)
-                self._decide(quiet, self._ask(quiet))
-                row = quiet + 1
-            else:
-                row = rows
+            if row < quiet:
+                row, answer = self._first_word(row, quiet)
+            if row < quiet:
+                self._decide(row, answer)
+            elif row < rows:
+                self._happen(row)
+                self._decide(row, self._ask(row))
+            row += 1
         self._held.mark(self._columns.mark_close, self._equity)
 
     def _quiet_until(self, row: int, end: int) -> int:

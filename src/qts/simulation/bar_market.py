@@ -86,8 +86,11 @@ class BarMarket:
                 return row
         liquidation = None
         if position:
-            end = min(end, max(row, self._funding_row), self._columns.next_bracket_change(row))
-            liquidation = self._ledger.liquidation
+            if self._funding_row < end:
+                end = max(row, self._funding_row)
+            if self._ledger.table is not None:
+                end = min(end, self._columns.next_bracket_change(row))
+                liquidation = self._ledger.liquidation
         if not open_orders and liquidation is None:
             return end
         seen = (self._orders.changes, len(self._venue.fills) + len(self._venue.payments))
@@ -106,7 +109,7 @@ class BarMarket:
             self._ledger.reach(self._opened_at[row])
             if self._funding_row <= row:
                 self._settle_funding(row, at_open=True)
-            if book.position:
+            if book.position and self._ledger.table is not None:
                 self._liquidate_if_gapped()
             if orders.open:
                 for working in orders.at_market():
