@@ -20,7 +20,7 @@ from qts.domain.fill import Fill
 from qts.domain.ids import digest
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
-from qts.domain.order import OrderType, Side
+from qts.domain.order import Effect, OrderType, Side
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount, ExecutionSettings
@@ -72,7 +72,7 @@ class OnTheWay(NamedTuple):
     at_market: Decimal
 
 
-_EVENT, _COMMAND = RowKind.EVENT, RowKind.COMMAND
+_EVENT, _COMMAND, _REDUCE = RowKind.EVENT, RowKind.COMMAND, Effect.REDUCE
 _NOTHING = OnTheWay(ZERO, ZERO, ZERO)
 
 
@@ -278,7 +278,7 @@ class ExecutionController:
             self.account.available = event.available
         for decision in event.decisions:
             order = decision.order
-            if only_reduces(order) and order.closes(self.account.positions.of(order.symbol).quantity):
+            if order.effect is _REDUCE and order.closes(self.account.positions.of(order.symbol).quantity):
                 self._pipeline.stop_building(order.symbol, order.side.opposite, now)
             self._pairs.bring(order)
         self._loop.offer(event.decisions, now)

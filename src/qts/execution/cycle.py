@@ -345,7 +345,9 @@ class _Draft:
             self.not_sent.append(NotSent(order_id=order.order_id, codes=verdict.codes, detail=verdict.detail))
             return
         self.orders.append(verdict)
-        self.decisions.append(_decision(order, intent, desk.last_price, ways.interval_ms))
+        algorithm = None if intent.algorithm is None else SplitAlgorithm(intent.algorithm)
+        urgency, horizon_ms = _URGENT if intent.urgent else _NORMAL, intent.over_bars * ways.interval_ms
+        self.decisions.append(_decided(order, desk.last_price, "", algorithm, urgency, horizon_ms))
         self._last = order
 
     def _next_id(self) -> str:
@@ -376,14 +378,3 @@ class _Draft:
         if order.side is Side.BUY:
             return replace(desk, state=replace(state, pending_buy=state.pending_buy + order.quantity))
         return replace(desk, state=replace(state, pending_sell=state.pending_sell + order.quantity))
-
-
-def _decision(order: Order, intent: Intent, arrival_price: Decimal, interval_ms: Duration) -> OrderDecision:
-    return _decided(
-        order,
-        arrival_price,
-        "",
-        None if intent.algorithm is None else SplitAlgorithm(intent.algorithm),
-        _URGENT if intent.urgent else _NORMAL,
-        intent.over_bars * interval_ms,
-    )

@@ -21,6 +21,7 @@ from qts.execution.state_machine import FINAL, SUCCESSORS, TIMEOUT_MS, advance
 
 _REDUCE = Effect.REDUCE
 _result = maker(ExecutionResult)
+_SUCCESSORS = dict(SUCCESSORS)  # looked at five times an order, at half of what its proxy costs
 _SHORTEST_MS = min(TIMEOUT_MS.values())
 
 
@@ -116,7 +117,7 @@ class Execution:
 
     def enter(self, state: ExecutionState, now: Instant) -> None:
         """Raises IllegalStep for a step that is not in the table."""
-        if state not in SUCCESSORS[self.state]:
+        if state not in _SUCCESSORS[self.state]:
             advance(self.state, state)  # says so
         self.state, self.since = state, now
 

@@ -27,7 +27,7 @@ from qts.domain.order import Effect, Order, Side
 from qts.domain.plain_enum import plain_members
 from qts.domain.refusal import RefusalCode
 from qts.domain.safety_code import SafetyCode
-from qts.domain.value import value
+from qts.domain.value import maker, value
 from qts.strategy.intent import Action, Intent
 
 FAILURES_IN_A_ROW: Final = 3
@@ -67,6 +67,9 @@ class Approved:
     """Permission to send exactly this order. Made by ``RiskGate.judge`` and nowhere else."""
 
     order: Order
+
+
+_approved: Final = maker(Approved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class RiskGate:
                 if no is not None:
                     objections.append(no)
         if not objections:
-            return Approved(order)
+            return _approved(order)
         sorted_objections = _worst_first(objections)
         return Refused(
             order,
