@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
 
 import pytest
 
-from qts.domain.value import value
+from qts.domain.value import maker, value
 
 
 @value
@@ -77,3 +77,24 @@ def test_it_equals_hashes_shows_and_travels_as_a_dataclass():
         assert again == made
         assert type(again) is Quantity
     assert (Quantity.__name__, Quantity.__module__, Quantity.__doc__) == ("Quantity", __name__, "amount: of the unit.")
+
+
+def test_a_maker_makes_what_the_class_makes_and_checks_it_as_the_class_does():
+    make, name = maker(Quantity), maker(Named)
+    made = make(3, unit="box")
+    assert made == Quantity(3, "box")
+    assert type(made) is Quantity
+    assert (make(1).unit, make(1).seen) == ("piece", ["Quantity"])
+    assert make(1).seen is not make(1).seen
+    assert name(name="a") == Named(name="a")
+    with pytest.raises(FrozenInstanceError):
+        made.amount = 4  # type: ignore[misc]
+    with pytest.raises(ValueError, match="below 0"):
+        make(-1)
+    with pytest.raises(TypeError):
+        name("a")  # type: ignore[misc]
+
+
+def test_only_of_a_value_is_there_a_maker():
+    with pytest.raises(AttributeError):
+        maker(Plain)

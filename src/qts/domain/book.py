@@ -18,7 +18,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from qts.domain.money import MONEY_GRID, ZERO, on_money_grid
 from qts.domain.order import Side
-from qts.domain.value import value
+from qts.domain.value import maker, value
 
 
 @value
@@ -34,6 +34,9 @@ class Holding:
     def marked(self, price: float) -> float:
         """Equity at a price, quote."""
         return self.wallet + (self.size * price - self.basis)
+
+
+_holding = maker(Holding)
 
 
 class Book:
@@ -87,7 +90,7 @@ class Book:
         return self.position * price - self.basis
 
     def equity(self, price: Decimal) -> Decimal:
-        return self.wallet + self.unrealized(price)
+        return self.wallet + (self.position * price - self.basis)
 
     def margin_for(self, notional: Decimal) -> Decimal:
         """Isolated margin that opening so much, quote, sets aside, rounded up to the money grid."""
@@ -162,8 +165,8 @@ class Book:
     def holding(self) -> Holding:
         position, basis = self.position, self.basis
         if not position:
-            return Holding(position, None, float(self.wallet), 0.0, 0.0)
-        return Holding(position, float(basis / position), float(self.wallet), float(position), float(basis))
+            return _holding(position, None, float(self.wallet), 0.0, 0.0)
+        return _holding(position, float(basis / position), float(self.wallet), float(position), float(basis))
 
     def check(self) -> None:
         """Raises AssertionError when money was created or lost; no interpreter flag removes an explicit raise."""

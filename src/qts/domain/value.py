@@ -12,15 +12,19 @@ Everything else is the dataclass's: equality, hashing, ``replace``, ``fields``,
 pickling.
 
 Use it where values are made per order or per event; elsewhere the dataclass is plainer.
+``maker`` gives the constructor once more as a plain function, for the places
+that every order passes: calling a class costs Python more than calling a function.
 """
 
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
-from typing import Any, Final, TypeVar, dataclass_transform, overload
+from typing import Any, Final, ParamSpec, TypeVar, cast, dataclass_transform, overload
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 _BECOME: Final = object.__dict__["__class__"].__set__
+_OPENED: Final = "__opened__"
 _OF_A_CLASS_WITHOUT_SLOTS: Final = {"__dict__", "__weakref__"}
 
 
@@ -43,25 +47,41 @@ def value(kind: type[_T] | None = None, /, *, kw_only: bool = False) -> type[_T]
     return made if kind is None else made(kind)
 
 
+def maker(kind: Callable[_P, _T]) -> Callable[_P, _T]:
+    """A function that makes values of a ``@value`` class as the class does, defaults and checks included."""
+    frozen = cast("type", kind)
+    made: Callable[_P, _T] = _compiled(frozen, "make", "", "self = opened()", "return self")
+    made.__doc__ = frozen.__doc__
+    return made
+
+
 def _init_of(frozen: type, opened: type) -> Callable[..., None]:
     """What ``dataclass`` would write, with assignments."""
+    type.__setattr__(frozen, _OPENED, opened)
+    init: Callable[..., None] = _compiled(frozen, "__init__", "self", "become(self, opened)")
+    init.__annotations__ = {each.name: each.type for each in fields(frozen)} | {"return": None}
+    return init
+
+
+def _compiled(frozen: type, name: str, first: str, opening: str, closing: str = "pass") -> Callable[..., Any]:
+    """A function of the class's fields that fills ``self``. opening: how it comes by one that is open."""
     members = fields(frozen)
-    scope: dict[str, Any] = {"become": _BECOME, "opened": opened, "frozen": frozen}
-    positional: list[str] = []
+    scope: dict[str, Any] = {"become": _BECOME, "opened": getattr(frozen, _OPENED), "frozen": frozen}
+    positional = [first] if first else []
     by_name: list[str] = []
     for each in members:
         (by_name if each.kw_only else positional).append(_parameter(each, scope))
-    head = ", ".join(["self", *positional, *(["*", *by_name] if by_name else [])])
-    lines = [f"def __init__({head}):", " become(self, opened)"]
+    head = ", ".join([*positional, *(["*", *by_name] if by_name else [])])
+    lines = [f"def {name}({head}):", f" {opening}"]
     lines += [f" self.{each.name} = {_given(each)}" for each in members]
     lines.append(" self.__class__ = frozen")
     if hasattr(frozen, "__post_init__"):
         lines.append(" self.__post_init__()")
+    lines.append(f" {closing}")
     exec("\n".join(lines), scope)  # noqa: S102 - as dataclasses does it
-    init: Callable[..., None] = scope["__init__"]
-    init.__qualname__ = f"{frozen.__qualname__}.__init__"
-    init.__annotations__ = {each.name: each.type for each in members} | {"return": None}
-    return init
+    function: Callable[..., Any] = scope[name]
+    function.__qualname__ = f"{frozen.__qualname__}.{name}"
+    return function
 
 
 def _parameter(field: "Field[Any]", scope: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from qts.domain.value import value
 from qts.execution.contracts import ExecutionAlert, SplitOrder
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SendOrder:
     """One wire send. ``order.client_id`` with ``order.attempt`` is sent once, ever."""
 

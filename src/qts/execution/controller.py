@@ -20,7 +20,7 @@ from qts.domain.fill import Fill
 from qts.domain.ids import digest
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
-from qts.domain.order import OrderType, Side
+from qts.domain.order import Effect, OrderType, Side
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount, ExecutionSettings
@@ -73,7 +73,7 @@ class OnTheWay(NamedTuple):
     at_market: Decimal
 
 
-_EVENT, _COMMAND = RowKind.EVENT, RowKind.COMMAND
+_EVENT, _COMMAND, _REDUCE = RowKind.EVENT, RowKind.COMMAND, Effect.REDUCE
 _NOTHING = OnTheWay(ZERO, ZERO, ZERO)
 
 
@@ -160,22 +160,22 @@ class ExecutionController:
     def due(self) -> Instant | None:
         """The earliest instant at which TimeReached wants to be handled; None while nothing waits."""
         if not self._due_is_known:
-            earliest = self._pipeline.due()
-            for part in (self._escapes, self._doubts, self._pairs):
-                due = part.due()
-                if due is not None and (earliest is None or due < earliest):
-                    earliest = due
+            earliest = self._pipeline.due() if self._pipeline.executions else None
+            if self._escapes.active or self._doubts.watches or self._pairs.wanted:
+                for part in (self._escapes, self._doubts, self._pairs):
+                    due = part.due()
+                    if due is not None and (earliest is None or due < earliest):
+                        earliest = due
             self._due, self._due_is_known = earliest, True
         return self._due
 
     def is_due(self, now: Instant) -> bool:
         """Whether TimeReached wants to be handled by now. Asked often, so it looks closely only where it must."""
-        if not self._due_is_known and not self._pipeline.may_be_due(now):
-            for part in (self._escapes, self._doubts, self._pairs):
-                due = part.due()
-                if due is not None and due <= now:
-                    return True
-            return False
+        if not self._due_is_known:
+            pipeline = self._pipeline
+            is_watched = self._escapes.active or self._doubts.watches or self._pairs.wanted
+            if not is_watched and (not pipeline.executions or not pipeline.may_be_due(now)):
+                return False
         due = self.due
         return due is not None and due <= now
 
@@ -280,7 +280,7 @@ class ExecutionController:
             self.account.available = event.available
         for decision in event.decisions:
             order = decision.order
-            if only_reduces(order) and order.closes(self.account.positions.of(order.symbol).quantity):
+            if order.effect is _REDUCE and order.closes(self.account.positions.of(order.symbol).quantity):
                 self._pipeline.stop_building(order.symbol, order.side.opposite, now)
             self._pairs.bring(order)
         self._loop.offer(event.decisions, now)

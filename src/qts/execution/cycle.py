@@ -18,7 +18,7 @@ from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, exact, plain
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.refusal import RefusalCode
-from qts.domain.value import value
+from qts.domain.value import maker, value
 from qts.execution.contracts import OrderDecision, SplitAlgorithm, Urgency
 from qts.risk.gate import AccountState, Approved, Objection, Refused, RiskGate
 from qts.risk.policy import RiskLimits
@@ -106,7 +106,7 @@ class DecisionCycle:
                 draft.object_to(objections)
                 continue
             draft.add(intent)
-        return Plan(tuple(draft.orders), draft.protection, tuple(draft.not_sent), tuple(draft.decisions))
+        return _plan(tuple(draft.orders), draft.protection, tuple(draft.not_sent), tuple(draft.decisions))
 
 
 def _intents(answer: Answer, instrument: Instrument, desk: Desk) -> Iterable[Intent]:
@@ -149,11 +149,26 @@ _SIDES: Final = {Action.BUY: Side.BUY, Action.SELL: Side.SELL}
 _BUY, _SELL, _REDUCE, _INCREASE = Side.BUY, Side.SELL, Effect.REDUCE, Effect.INCREASE
 _MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
 _CLOSE, _URGENT, _NORMAL = Action.CLOSE, Urgency.URGENT, Urgency.NORMAL
+_plan, _order, _decided = maker(Plan), maker(Order), maker(OrderDecision)
 """Names of the module: reading an enum's member costs several times as much."""
 
 
 class _Draft:
     """A plan in the making; each intent sees the position as the ones before it will have left it."""
+
+    __slots__ = (
+        "_count",
+        "_desk",
+        "_gate",
+        "_held",
+        "_last",
+        "_now",
+        "_ways",
+        "decisions",
+        "not_sent",
+        "orders",
+        "protection",
+    )
 
     def __init__(self, ways: Ways, gate: RiskGate, desk: Desk, now: Instant) -> None:
         self._ways = ways
@@ -310,7 +325,7 @@ class _Draft:
         if price is not None:
             kind = _LIMIT if intent.limit is not None else _STOP
             good_until = now + (intent.over_bars + intent.good_for_bars) * ways.interval_ms
-        order = Order(
+        order = _order(
             self._next_id(),
             ways.instrument.symbol,
             side,
@@ -330,7 +345,9 @@ class _Draft:
             self.not_sent.append(NotSent(order_id=order.order_id, codes=verdict.codes, detail=verdict.detail))
             return
         self.orders.append(verdict)
-        self.decisions.append(_decision(order, intent, desk.last_price, ways.interval_ms))
+        algorithm = None if intent.algorithm is None else SplitAlgorithm(intent.algorithm)
+        urgency, horizon_ms = _URGENT if intent.urgent else _NORMAL, intent.over_bars * ways.interval_ms
+        self.decisions.append(_decided(order, desk.last_price, "", algorithm, urgency, horizon_ms))
         self._last = order
 
     def _next_id(self) -> str:
@@ -361,14 +378,3 @@ class _Draft:
         if order.side is Side.BUY:
             return replace(desk, state=replace(state, pending_buy=state.pending_buy + order.quantity))
         return replace(desk, state=replace(state, pending_sell=state.pending_sell + order.quantity))
-
-
-def _decision(order: Order, intent: Intent, arrival_price: Decimal, interval_ms: Duration) -> OrderDecision:
-    return OrderDecision(
-        order,
-        arrival_price,
-        "",
-        None if intent.algorithm is None else SplitAlgorithm(intent.algorithm),
-        _URGENT if intent.urgent else _NORMAL,
-        intent.over_bars * interval_ms,
-    )

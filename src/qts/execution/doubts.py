@@ -56,14 +56,17 @@ class _Symbol:
 
 
 class Doubts:
-    """absent, retries: what the protocol concluded, until the controller acted on it."""
+    """absent, retries: what the protocol concluded, until the controller acted on it.
+
+    watches: whether anything was ever open, or is asked for by the clock; until then no time is due.
+    """
 
     def __init__(self, account: ExecutionAccount) -> None:
         self._account = account
         self._cases: dict[str, UnknownCase] = {}
         self._symbols = {symbol: _Symbol() for symbol in account.settings.instruments}
         self._found: Differences | None = None
-        self._watches = account.settings.reconcile_ms is not None  # whether any symbol was ever asked for
+        self.watches = account.settings.reconcile_ms is not None
         self.absent: list[OrderRecord] = []
         self.retries: list[OrderRecord] = []
         if account.settings.reconcile_ms is not None:
@@ -72,17 +75,15 @@ class Doubts:
 
     # -- orders of unknown outcome --------------------------------------------------------
 
-    def answered(self, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
-        """The answer to a send: an unknown outcome opens a case, any other closes it."""
-        if ack.outcome is not SendOutcome.UNKNOWN:
-            self.heard(record, now)
-        elif record.state.may_be_live and record.state is not OrderState.ACCEPTED:
+    def unanswered(self, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
+        """The outcome of a send is unknown, which opens a case; whatever is heard of the order closes it."""
+        if record.state.may_be_live and record.state is not OrderState.ACCEPTED:
             order = record.order
             detail = ack.reason or "no answer"
             self._account.alert(ExecutionAlert(SafetyCode.AN050, order.client_id, "sending", detail), now)
             case = opened(order.client_id, Bias.of(order.role), order.attempt, record.sent_at, now)
             self._cases.setdefault(order.client_id, case)
-            self._watches = True
+            self.watches = True
 
     def heard(self, record: OrderRecord, now: Instant) -> None:
         """The venue spoke of the order: it is known again, though trades of it may still be missing."""
@@ -159,7 +160,7 @@ class Doubts:
     def _ask(self, symbol: str, now: Instant) -> None:
         each = self._symbols[symbol]
         each.asked_at, each.wants = now, False
-        self._watches = True
+        self.watches = True
         if self._account.settings.reconcile_ms is not None:
             each.next_at = now + self._account.settings.reconcile_ms
         self._account.out.append(TakeSnapshot(symbol, each.fills_after))
@@ -263,7 +264,7 @@ class Doubts:
     # -- time -------------------------------------------------------------------------------
 
     def due(self) -> Instant | None:
-        if not self._watches:
+        if not self.watches:
             return None
         first: Instant | None = None
         for symbol in self._symbols:

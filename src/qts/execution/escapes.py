@@ -53,21 +53,21 @@ class Escape:
 
 
 class Escapes:
-    """Escapes by id, at most one for a whole symbol at a time."""
+    """active: escapes under way by id, at most one for a whole symbol at a time."""
 
     def __init__(self, account: ExecutionAccount, pipeline: ExecutionPipeline) -> None:
         self._account = account
         self._pipeline = pipeline
-        self._active: dict[str, Escape] = {}
+        self.active: dict[str, Escape] = {}
         self._count = 0
 
     def begin(self, symbol: str, reason: EscapeReason, now: Instant, execution: Execution | None = None) -> None:
         """Start the way out; an escape of the whole symbol takes over what is under way on it."""
-        running = next((each for each in self._active.values() if each.symbol == symbol and each.whole), None)
+        running = next((each for each in self.active.values() if each.symbol == symbol and each.whole), None)
         if running is None:
             self._count += 1
             running = Escape(f"{symbol}-x{self._count}", symbol, reason, now)
-            self._active[running.id] = running
+            self.active[running.id] = running
             self._account.escaping[symbol] = None
         joining = self._pipeline.active(symbol) if running.whole else tuple(filter(None, (execution,)))
         for each in joining:
@@ -80,22 +80,22 @@ class Escapes:
         self._step(running, now)
 
     def _take_over(self, escape: Escape) -> None:
-        for other in [each for each in self._active.values() if each.symbol == escape.symbol and each is not escape]:
+        for other in [each for each in self.active.values() if each.symbol == escape.symbol and each is not escape]:
             escape.executions += other.executions
             escape.canceled.update(other.canceled)
-            del self._active[other.id]
+            del self.active[other.id]
 
     def find(self, symbol: str) -> Escape | None:
-        return next((each for each in self._active.values() if each.symbol == symbol), None)
+        return next((each for each in self.active.values() if each.symbol == symbol), None)
 
     def due(self) -> Instant | None:
-        if not self._active:
+        if not self.active:
             return None
-        return min((min(each.next_at, each.alarm_at) for each in self._active.values()), default=None)
+        return min((min(each.next_at, each.alarm_at) for each in self.active.values()), default=None)
 
     def advance(self, symbol: str | None, now: Instant) -> None:
         """Something happened on the symbol; None: time did."""
-        for escape in tuple(self._active.values()):
+        for escape in tuple(self.active.values()):
             if symbol is None and now >= escape.alarm_at:
                 self._alarm(escape, now)
             if escape.symbol == symbol or (symbol is None and now >= escape.next_at):
@@ -173,7 +173,7 @@ class Escapes:
 
     def _finish(self, escape: Escape, now: Instant) -> None:
         account = self._account
-        del self._active[escape.id]
+        del self.active[escape.id]
         account.touched[escape.symbol] = None
         if self.find(escape.symbol) is None:
             account.escaping.pop(escape.symbol, None)
@@ -196,7 +196,7 @@ class Escapes:
             self._pipeline.escaped(execution, result, now)
 
     def facts(self) -> tuple[object, ...]:
-        return tuple((e.id, e.reason.value, e.placed, tuple(e.canceled), e.next_at) for e in self._active.values())
+        return tuple((e.id, e.reason.value, e.placed, tuple(e.canceled), e.next_at) for e in self.active.values())
 
 
 def _is_asked_and_unknown(record: OrderRecord) -> bool:

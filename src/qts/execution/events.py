@@ -144,7 +144,7 @@ class Quote:
     occurred_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decided:
     """The allowed set of one decision cycle, in the order it is to be worked.
 

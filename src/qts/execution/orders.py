@@ -17,11 +17,13 @@ from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order_lifecycle import TRANSITIONS, IllegalTransition, OrderEvent, OrderState
+from qts.domain.value import maker
 from qts.execution.commands import SendOrder
 from qts.execution.contracts import SplitOrder
 
 _SUBMITTED, _ACCEPTED = OrderState.SUBMITTED, OrderState.ACCEPTED
 _FILL_LAST, _FILL_PART = OrderEvent.FILL_LAST, OrderEvent.FILL_PART
+_sending = maker(SendOrder)
 
 
 class OrderRecord:
@@ -108,6 +110,7 @@ class OrderLedger:
 
     def __init__(self) -> None:
         self._records: dict[str, OrderRecord] = {}
+        self.find = self._records.get  # by client id; None for one that was never sent
         self.living: dict[str, OrderRecord] = {}
         self._of_parent: defaultdict[str, list[OrderRecord]] = defaultdict(list)
         self._quantity_max: dict[str, Decimal] = {}
@@ -135,7 +138,7 @@ class OrderLedger:
         record = OrderRecord(order, now)
         self._records[client_id] = self.living[client_id] = record
         siblings.append(record)
-        return SendOrder(order)
+        return _sending(order)
 
     def room_of(self, parent_id: str) -> Decimal | None:
         """How much the orders of a decision may still add up to; None where nothing limits them."""
@@ -180,9 +183,6 @@ class OrderLedger:
         self.hear(record, _FILL_LAST if filled >= record.order.quantity else _FILL_PART, now)
 
     # -- looking --------------------------------------------------------------------
-
-    def find(self, client_id: str) -> OrderRecord | None:
-        return self._records.get(client_id)
 
     def of_parent(self, parent_id: str) -> Sequence[OrderRecord]:
         """In the order they were sent. The list is the ledger's own and grows as more are."""

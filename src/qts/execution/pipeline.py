@@ -37,7 +37,7 @@ from qts.execution.stages import async_send, fill_monitor
 from qts.execution.stages.async_send import SendVerdict
 from qts.execution.stages.order_split import SplitFacts, split, whole
 from qts.execution.stages.precheck import precheck
-from qts.execution.state_machine import TIMEOUT_MS
+from qts.execution.state_machine import FINAL, TIMEOUT_MS
 from qts.execution.unknown import ATTEMPTS_MAX
 
 _S = ExecutionState
@@ -109,9 +109,6 @@ class ExecutionPipeline:
     @property
     def is_reducing(self) -> bool:
         return self._reducing > 0
-
-    def find(self, decision_id: str) -> Execution | None:
-        return self.executions.get(decision_id)
 
     def is_exiting(self, symbol: str) -> bool:
         """Whether an order is working, or waiting to go, that closes at least a part of the position."""
@@ -270,7 +267,7 @@ class ExecutionPipeline:
                 self.give_up(x, "the position is being closed", now)
 
     def _end(self, x: Execution, state: ExecutionState, reason: str, now: Instant) -> None:
-        if x.is_over:
+        if x.state in FINAL:
             return
         if reason and not x.ending:
             x.ending = reason
@@ -307,8 +304,6 @@ class ExecutionPipeline:
 
     def due(self) -> Instant | None:
         """When the next execution wants to be told of the time."""
-        if not self.executions:
-            return None
         earliest = None
         for x in self.executions.values():
             due = None if x.state is _S.ESCAPING else self._due(x)

@@ -32,9 +32,11 @@ class Wanted:
 
 
 class ProtectivePairs:
+    """wanted: the pair of each symbol that has one, or had one whose legs still matter."""
+
     def __init__(self, account: ExecutionAccount) -> None:
         self._account = account
-        self._wanted: dict[str, Wanted] = {}
+        self.wanted: dict[str, Wanted] = {}
         self._brought: dict[str, Order] = {}
         self._early: dict[str, Order] = {}
 
@@ -45,6 +47,8 @@ class ProtectivePairs:
 
     def entered(self, decision_id: str, position: Position) -> None:
         """An entry filled: its own pair, if it brought one, is the position's pair from its first fill on."""
+        if not self._brought:
+            return
         order_id = first_id(decision_id)
         order = self._brought.get(order_id)
         if order is None:
@@ -79,16 +83,16 @@ class ProtectivePairs:
         wanted.stop, wanted.target = stop, target
 
     def _of(self, position: Position) -> Wanted:
-        wanted = self._wanted.get(position.symbol)
+        wanted = self.wanted.get(position.symbol)
         if wanted is None or wanted.epoch_id != position.epoch_id:
             legs = wanted.legs if wanted is not None else []
-            wanted = self._wanted[position.symbol] = Wanted(position.epoch_id)
+            wanted = self.wanted[position.symbol] = Wanted(position.epoch_id)
             wanted.legs = legs
         return wanted
 
     def settle(self, symbol: str, now: Instant, *, release_target: bool) -> str | None:
         """Do what protection asks for; why the position must be escaped from, or None."""
-        wanted = self._wanted.get(symbol)
+        wanted = self.wanted.get(symbol)
         if wanted is None:
             return None
         if not self._account.connected:
@@ -99,7 +103,7 @@ class ProtectivePairs:
             wanted = self._of(position)
         wanted.legs = [each for each in wanted.legs if _matters(each, position)]
         if position.quantity == 0 and not wanted.legs:
-            del self._wanted[symbol]
+            del self.wanted[symbol]
             return None
         quote = account.quote(symbol)
         facts = ProtectionFacts(
@@ -133,19 +137,19 @@ class ProtectivePairs:
         return None
 
     def cares_for(self, symbol: str) -> bool:
-        return symbol in self._wanted
+        return symbol in self.wanted
 
     def due(self) -> Instant | None:
         """When time alone may change what protection asks for."""
-        if not self._wanted:
+        if not self.wanted:
             return None
-        return min((each.due for each in self._wanted.values() if each.due is not None), default=None)
+        return min((each.due for each in self.wanted.values() if each.due is not None), default=None)
 
     def symbols(self) -> tuple[str, ...]:
-        return tuple(self._wanted)
+        return tuple(self.wanted)
 
     def facts(self) -> tuple[object, ...]:
-        return tuple((w.epoch_id, w.stop, w.target, w.placed) for w in self._wanted.values())
+        return tuple((w.epoch_id, w.stop, w.target, w.placed) for w in self.wanted.values())
 
 
 def _matters(record: OrderRecord, position: Position) -> bool:

@@ -55,6 +55,7 @@ _ANSWERED: Final = {
 
 
 _EXISTS: Final = SendOutcome.EXISTS
+_UNKNOWN: Final = SendOutcome.UNKNOWN
 _RESPONSE: Final = {
     SendOutcome.ACCEPTED: Response.TAKEN,
     SendOutcome.EXISTS: Response.TAKEN,
@@ -96,14 +97,17 @@ class VenueNews:
         if record.state is not _SUBMITTED and not _is_answer(ack, record):
             self._ask(record)  # it contradicts what is known, or repeats it: the venue is asked which
             return
-        self._doubts.answered(record, ack, now)
+        if ack.outcome is _UNKNOWN:
+            self._doubts.unanswered(record, ack, now)
+        else:
+            self._doubts.heard(record, now)
         if ack.venue_id:
             record.venue_id = ack.venue_id
         record.code = ack.code
         self._move(record, _ANSWERED[ack.outcome], now)
         if ack.outcome is _EXISTS:
             self._ask(record)
-        execution = self._pipeline.find(record.order.parent_id)
+        execution = self._pipeline.executions.get(record.order.parent_id)
         if execution is not None:
             self._pipeline.on_ack(execution, record, ack, now)
 
@@ -133,7 +137,7 @@ class VenueNews:
             except IllegalTransition as contradiction:
                 self._contradicted(record, contradiction, now)
             self._doubts.heard(record, now)
-            execution = self._pipeline.find(record.order.parent_id)
+            execution = self._pipeline.executions.get(record.order.parent_id)
             if execution is not None:
                 self._pipeline.on_fill(execution, record, fill, now)
             if record.order.role is _ENTRY:
@@ -220,7 +224,7 @@ class VenueNews:
     def _forward(self, record: OrderRecord, now: Instant) -> None:
         """The order changed: whoever it belongs to goes on from there."""
         self._account.touched[record.order.symbol] = None
-        execution = self._pipeline.find(record.order.parent_id)
+        execution = self._pipeline.executions.get(record.order.parent_id)
         if execution is not None:
             self._pipeline.advance(execution, now)
 
@@ -245,7 +249,7 @@ class VenueNews:
 
     def lost(self, record: OrderRecord, now: Instant) -> None:
         """Nobody will hear the answer to this send any more."""
-        self._doubts.answered(record, OrderAck(record.order.client_id, SendOutcome.UNKNOWN), now)
+        self._doubts.unanswered(record, OrderAck(record.order.client_id, _UNKNOWN), now)
         self._move(record, OrderEvent.LOSE, now)
 
 

@@ -27,7 +27,7 @@ from qts.domain.order import Effect, Order, Side
 from qts.domain.plain_enum import plain_members
 from qts.domain.refusal import RefusalCode
 from qts.domain.safety_code import SafetyCode
-from qts.domain.value import value
+from qts.domain.value import maker, value
 from qts.strategy.intent import Action, Intent
 
 FAILURES_IN_A_ROW: Final = 3
@@ -62,11 +62,14 @@ class AccountState:
         return self.position - self.pending_sell if self.position < ZERO else -self.pending_sell
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Approved:
     """Permission to send exactly this order. Made by ``RiskGate.judge`` and nowhere else."""
 
     order: Order
+
+
+_approved: Final = maker(Approved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +135,8 @@ class RiskGate:
         found = (rule(strategy_id, intent, book, now) for rule in self._intent_rules)
         return _worst_first([objection for objection in found if objection is not None])
 
-    def before_route(self, order: Order, state: AccountState, now: Instant) -> Approved | Refused:
-        """Whether the order may be worked, judged by the account. now: the instant of decision, ms UTC."""
-        return self.judge(order, state, now)
-
     def judge(self, order: Order, state: AccountState, now: Instant) -> Approved | Refused:
-        """now: the instant of decision, ms UTC."""
+        """Whether the order may be worked, judged by the account. now: the instant of decision, ms UTC."""
         if order.effect is _REDUCE:
             no = _must_reduce(order, state)
             objections = [] if no is None else [no]
@@ -148,13 +147,15 @@ class RiskGate:
                 if no is not None:
                     objections.append(no)
         if not objections:
-            return Approved(order)
+            return _approved(order)
         sorted_objections = _worst_first(objections)
         return Refused(
             order,
             tuple(objection.code for objection in sorted_objections),
             "; ".join(objection.sentence for objection in sorted_objections),
         )
+
+    before_route = judge  # the point it is asked at
 
     def after_response(
         self,

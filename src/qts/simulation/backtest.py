@@ -22,6 +22,7 @@ from qts.domain.errors import PolicyError, StrategyError
 from qts.domain.instant import Instant, format_instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Order
+from qts.domain.value import maker
 from qts.domain.waiver import Waiver
 from qts.execution.account import ExecutionSettings
 from qts.execution.contracts import SplitOrder
@@ -54,6 +55,7 @@ from qts.strategy.strategy import Strategy
 
 _STRATEGY_FAILS = (Exception, SystemExit)
 """What is blamed on a strategy. Ending the process is not its business; interrupting it is the user's."""
+_state, _desk, _decided = maker(AccountState), maker(Desk), maker(Decided)
 
 
 class Engine(StrEnum):
@@ -220,16 +222,14 @@ class _Run:
         rows, row = len(self._bars), 0
         while row < rows:
             quiet = self._quiet_until(row, rows)
-            spoke, answer = self._first_word(row, quiet)
-            if spoke < quiet:
-                self._decide(spoke, answer)
-                row = spoke + 1
-            elif quiet < rows:
-                self._happen(quiet)
-                self._decide(quiet, self._ask(quiet))
-                row = quiet + 1
-            else:
-                row = rows
+            if row < quiet:
+                row, answer = self._first_word(row, quiet)
+            if row < quiet:
+                self._decide(row, answer)
+            elif row < rows:
+                self._happen(row)
+                self._decide(row, self._ask(row))
+            row += 1
         self._held.mark(self._columns.mark_close, self._equity)
 
     def _quiet_until(self, row: int, end: int) -> int:
@@ -322,8 +322,8 @@ class _Run:
         with exact_arithmetic():
             price = instrument.price(self._closes[row])
             coming = line.controller.on_the_way(instrument.symbol)
-            state = AccountState(book.position, coming.buy, coming.sell, book.equity(price), price, now)
-            desk = Desk(state, book.available, coming.at_market, price)
+            state = _state(book.position, coming.buy, coming.sell, book.equity(price), price, now)
+            desk = _desk(state, book.available, coming.at_market, price)
             try:
                 plan = self._cycle.plan(answer, desk, now)
             except StrategyError as error:
@@ -334,7 +334,7 @@ class _Run:
                     self._orders.append(order)
                     if order.reason:
                         self._reasons[order.order_id] = order.reason
-                line.tell(Decided(plan.decisions))
+                line.tell(_decided(plan.decisions))
             pair = plan.protection
             if pair is not None:
                 change = ProtectionChange(occurred_at=now, stop_loss=pair.stop_loss, take_profit=pair.take_profit)

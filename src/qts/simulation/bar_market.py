@@ -31,6 +31,7 @@ import numpy as np
 from qts.domain.fill import Liquidity
 from qts.domain.money import ZERO, exact, exact_arithmetic
 from qts.domain.order import OrderType, Side
+from qts.domain.value import maker
 from qts.market.bars import Floats, Instants
 from qts.simulation import matching
 from qts.simulation.bar_search import first_touch
@@ -44,6 +45,7 @@ _LOOK_AHEAD_ROWS_FIRST = 64
 _LOOK_AHEAD_ROWS_MAX = 16_384
 _NEVER = 2**63 - 1
 _AT_MARKET, _TAKER = Phase.AT_MARKET, Liquidity.TAKER  # a name of the module costs a tenth of a member's
+_fill_price = maker(FillPrice)
 
 
 class BarMarket:
@@ -84,8 +86,11 @@ class BarMarket:
                 return row
         liquidation = None
         if position:
-            end = min(end, max(row, self._funding_row), self._columns.next_bracket_change(row))
-            liquidation = self._ledger.liquidation
+            if self._funding_row < end:
+                end = max(row, self._funding_row)
+            if self._ledger.table is not None:
+                end = min(end, self._columns.next_bracket_change(row))
+                liquidation = self._ledger.liquidation
         if not open_orders and liquidation is None:
             return end
         seen = (self._orders.changes, len(self._venue.fills) + len(self._venue.payments))
@@ -104,7 +109,7 @@ class BarMarket:
             self._ledger.reach(self._opened_at[row])
             if self._funding_row <= row:
                 self._settle_funding(row, at_open=True)
-            if book.position:
+            if book.position and self._ledger.table is not None:
                 self._liquidate_if_gapped()
             if orders.open:
                 for working in orders.at_market():
@@ -211,7 +216,7 @@ class BarMarket:
         price = taker_price(self._instrument, slippage, bar, side=side, reference=reference, quantity=quantity)
         if worst is not None:
             price = min(price, worst) if side is Side.BUY else max(price, worst)
-        filled = self._venue.execute(working, quantity, FillPrice(price, reference, _TAKER))
+        filled = self._venue.execute(working, quantity, _fill_price(price, reference, _TAKER))
         if filled:
             self._taken += quantity
         return filled

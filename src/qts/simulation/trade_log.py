@@ -7,7 +7,10 @@ from decimal import Decimal
 from qts.domain.fill import Cause, Fill, Trade
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO, exact_arithmetic, on_money_grid
+from qts.domain.value import maker
 from qts.execution.contracts import SplitOrder
+
+_trade = maker(Trade)
 
 
 class _Open:
@@ -135,7 +138,7 @@ class TradeLog:
         """exited_at: None while it is open; else everything that was bought has been closed."""
         exit_price = None if exited_at is None else on_money_grid(trade.exit_notional / trade.bought)
         exit_cause = None if exited_at is None else trade.cause
-        return Trade(
+        return _trade(
             f"{self._symbol}-t{len(self._trades) + 1}",
             self._symbol,
             trade.side,

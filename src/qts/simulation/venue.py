@@ -29,6 +29,7 @@ from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import OrderType, Side
 from qts.domain.order_lifecycle import OrderState
+from qts.domain.value import maker
 from qts.execution.contracts import Role, SplitOrder
 from qts.execution.events import (
     AccountUpdate,
@@ -51,6 +52,7 @@ ADL_ID = "adl_autoclose"
 LIQUIDATION_PREFIX = "autoclose-"
 _TAKER, _ACCEPTED, _FILLED = Liquidity.TAKER, SendOutcome.ACCEPTED, OrderState.FILLED
 FOREIGN_PREFIX = "web_"
+_ack = maker(OrderAck)
 
 
 class Accountant(Protocol):
@@ -138,7 +140,7 @@ class Venue:
         working = orders.add(order, now)
         if market is not None:
             market.arrived(working, now)
-        return OrderAck(order.client_id, _ACCEPTED, working.venue_id)
+        return _ack(order.client_id, _ACCEPTED, working.venue_id)
 
     def cancel(self, client_id: str, now: Instant) -> CancelAck:  # noqa: ARG002 - every request has its instant
         working = self.orders.open.get(client_id)

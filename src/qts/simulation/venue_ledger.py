@@ -13,6 +13,7 @@ from qts.domain.instant import Instant
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, exact_arithmetic, on_money_grid
 from qts.domain.refusal import RefusalCode
+from qts.domain.value import maker
 from qts.execution.contracts import SplitOrder
 from qts.market.brackets import BracketHistory, BracketTable
 from qts.risk.liquidation import liquidation_price
@@ -24,10 +25,14 @@ from qts.simulation.venue_orders import FillPrice, Working
 from qts.simulation.venue_rules import Objection, VenueCode
 
 _FOREVER: Instant = 2**63 - 1
+_fill = maker(Fill)
 
 
 class VenueLedger:
-    """now: the instant that has been reached; what is posted is posted at it."""
+    """now: the instant that has been reached; what is posted is posted at it.
+
+    table: the brackets of that instant; None where there are none, and nothing is ever liquidated.
+    """
 
     def __init__(
         self,
@@ -47,7 +52,7 @@ class VenueLedger:
         self._instrument = instrument
         self._frictions = frictions
         self._brackets = brackets
-        self._table: BracketTable | None = None
+        self.table: BracketTable | None = None
         self._table_ends: Instant = -_FOREVER
         self._liquidation: Decimal | None = None
         self._liquidation_is_known = True
@@ -56,7 +61,7 @@ class VenueLedger:
         """Time is now. What happens from here on happens at this instant, under its bracket table."""
         self.now = now
         if self._brackets is not None and now >= self._table_ends:
-            self._table = self._brackets.at(now)
+            self.table = self._brackets.at(now)
             later = (table.as_of for table in self._brackets.tables if table.as_of > now)
             self._table_ends = min(later, default=_FOREVER)
             self._liquidation_is_known = False
@@ -66,11 +71,11 @@ class VenueLedger:
         """Mark price at which the position, as it stands, is taken; None when there is none."""
         if not self._liquidation_is_known:
             book, self._liquidation_is_known = self.book, True
-            if self._table is None or not book.position:
+            if self.table is None or not book.position:
                 self._liquidation = None
             else:
                 with exact_arithmetic():
-                    self._liquidation = liquidation_price(book.position, book.basis, book.margin, self._table)
+                    self._liquidation = liquidation_price(book.position, book.basis, book.margin, self.table)
         return self._liquidation
 
     def post(self, working: Working, quantity: Decimal, price: FillPrice, fee: Decimal, cause: Cause) -> Fill:
@@ -78,7 +83,7 @@ class VenueLedger:
         client_id, side = order.client_id, order.side
         working.trades += 1
         realized_pnl = book.fill(side, quantity, paid, fee)
-        fill = Fill(
+        fill = _fill(
             f"{client_id}/{working.trades}",
             client_id,
             order.symbol,
@@ -128,7 +133,7 @@ class VenueLedger:
         taker_fee: of the fill, where it is known already.
         """
         fee = self._frictions.fee(quantity, price, Liquidity.TAKER) if taker_fee is None else taker_fee
-        found = margin_objection(self.book, self._table, side=order.side, quantity=quantity, price=price, fee=fee)
+        found = margin_objection(self.book, self.table, side=order.side, quantity=quantity, price=price, fee=fee)
         if found is None:
             return None
         code, detail = found

@@ -51,7 +51,7 @@ class FillPrice:
 class Working:
     """An order the venue accepted.
 
-    number: counts all orders of the venue, from 1; its text is the venue's id.
+    venue_id: the order's number as text, counting all orders of the venue from 1.
     price, quantity: as last modified. left: what may still fill; a reduce-only
     order loses what it cannot reduce, so filled + left may fall short of
     quantity. level: the price as the columns have it, NaN at market. since: when
@@ -63,7 +63,6 @@ class Working:
         "filled",
         "left",
         "level",
-        "number",
         "order",
         "phase",
         "price",
@@ -71,11 +70,12 @@ class Working:
         "since",
         "state",
         "trades",
+        "venue_id",
     )
 
     def __init__(self, order: SplitOrder, number: int, trades: int, now: Instant) -> None:
         self.order = order
-        self.number = number
+        self.venue_id = str(number)
         self.trades = trades
         self.since = now
         self.price = price = order.price
@@ -83,12 +83,8 @@ class Working:
         self.quantity = self.left = order.quantity
         self.filled = ZERO
         self.state = _ACCEPTED
-        self.phase = _phase_of(order)
+        self.phase = _AT_MARKET if order.type is _MARKET else _phase_of(order)
         self.cause = _CAUSES.get(order.role, _ORDER)
-
-    @property
-    def venue_id(self) -> str:
-        return str(self.number)
 
     @property
     def is_open(self) -> bool:
@@ -126,8 +122,7 @@ class Working:
 
 
 def _phase_of(order: SplitOrder) -> Phase:
-    if order.type is _MARKET:
-        return _AT_MARKET
+    """Of an order that is not at market from the first."""
     if order.type is _TRIGGER:
         return _STOP if order.role is Role.STOP_LOSS else _RESTING
     return _TARGET if order.role is Role.TAKE_PROFIT else _RESTING
@@ -176,7 +171,10 @@ class VenueOrders:
 
     def at_market(self) -> Iterable[Working]:
         """What a stop left first, then in the order sent."""
-        found = [each for each in self.open.values() if each.phase is _AT_MARKET]
+        found = []
+        for each in self.open.values():
+            if each.phase is _AT_MARKET:
+                found.append(each)
         if len(found) < 2:
             return found
         found.sort(key=_stops_first)

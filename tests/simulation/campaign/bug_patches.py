@@ -63,7 +63,7 @@ def _overloaded_is_unknown_for_ever() -> None:
     def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
         return lambda self, record, ack, now: None if ack.code == OVERLOADED else real(self, record, ack, now)
 
-    wrapped(Doubts, "answered", wrap)
+    wrapped(Doubts, "unanswered", wrap)
 
 
 def _not_found_once() -> None:

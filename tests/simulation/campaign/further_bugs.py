@@ -62,7 +62,7 @@ def _numbers_begin_anew() -> None:
     def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
         def on_restarted(self: Any, event: Any, now: int) -> None:
             self._escapes._count = 0
-            for each in self._pairs._wanted.values():
+            for each in self._pairs.wanted.values():
                 each.placed = 0
             real(self, event, now)
 

@@ -33,7 +33,7 @@ from qts.domain.instant import Duration, Instant
 from qts.domain.instrument import Instrument
 from qts.domain.order import Effect, OrderType
 from qts.domain.safety_code import SafetyCode
-from qts.domain.value import value
+from qts.domain.value import maker, value
 from qts.execution.client_ids import slice_id
 from qts.execution.contracts import (
     ExecutionAlert,
@@ -50,6 +50,7 @@ from qts.market.volume_profile import VolumeProfile
 STAGE: Final = "splitting"
 
 _REDUCE, _EXIT, _ENTRY = Effect.REDUCE, Role.EXIT, Role.ENTRY
+_slice: Final = maker(SplitOrder)
 
 
 @value
@@ -225,7 +226,7 @@ def _single(decision: OrderDecision, quantity: Decimal, now: Instant) -> SplitRe
 def _order(decision: OrderDecision, quantity: Decimal, sequence: int, send_at: Instant) -> SplitOrder:
     order = decision.order
     reduces = order.effect is _REDUCE
-    return SplitOrder(
+    return _slice(
         slice_id(order.order_id, sequence, 1),
         order.order_id,
         order.symbol,

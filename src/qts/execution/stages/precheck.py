@@ -15,10 +15,12 @@ from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, plain
 from qts.domain.order import Effect, Side
 from qts.domain.safety_code import SafetyCode
+from qts.domain.value import maker
 from qts.execution.contracts import ExecutionAlert, OrderDecision, PreCheckResult
 
 STAGE: Final = "precheck"
 _REDUCE: Final = Effect.REDUCE
+_answer: Final = maker(PreCheckResult)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ def precheck(  # noqa: PLR0911 - one check, one answer
     if not desk.market_open(symbol):
         return _refused("the venue takes no orders on the symbol")
     if order.effect is _REDUCE:
-        return PreCheckResult(order.quantity)
+        return _answer(order.quantity)
     forbidden = desk.why_no_increase(symbol, decision.strategy_id)
     if forbidden is not None:
         return _refused(forbidden)
@@ -91,7 +93,7 @@ def precheck(  # noqa: PLR0911 - one check, one answer
         if age is None or age > limits.data_age_ms_max:
             return _refused("there is no quote fresh enough to trade on")
     if desk.available is None:
-        return PreCheckResult(order.quantity)
+        return _answer(order.quantity)
     return _within_capital(decision, desk.available, desk, limits, instrument)
 
 
@@ -102,14 +104,14 @@ def _within_capital(
     price = order.price if order.price is not None else decision.arrival_price
     carried = available * limits.leverage / price + desk.opposing(order.symbol, order.side)
     if order.quantity <= carried:
-        return PreCheckResult(order.quantity)
+        return _answer(order.quantity)
     fitting = instrument.quantity_down(max(ZERO, carried))
     detail = f"{plain(order.quantity)} wanted, the free balance carries {plain(fitting)}"
     alert = ExecutionAlert(SafetyCode.GR061, order.order_id, STAGE, detail)
     if fitting == 0 or fitting * price < instrument.notional_min:
         return _refused(detail, alert)
-    return PreCheckResult(fitting, (alert,), detail)
+    return _answer(fitting, (alert,), detail)
 
 
 def _refused(reason: str, *alerts: ExecutionAlert) -> PreCheckResult:
-    return PreCheckResult(ZERO, alerts, reason)
+    return _answer(ZERO, alerts, reason)
