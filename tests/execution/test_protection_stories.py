@@ -6,7 +6,7 @@ Proves: QL-16
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qts.domain.money import ZERO
@@ -106,6 +106,7 @@ def asked(venue):
 
 
 @given(st.lists(happenings, max_size=40), st.booleans())
+@example(story=[("hold", "0"), ("hold", "1"), ("time", 5000), (OrderEvent.ACCEPT, 0), ("time", 5000)], knows_mark=False)
 @settings(max_examples=400)
 def test_every_story_keeps_the_invariants_and_ends_protected_or_flat(story, knows_mark):
     venue = Venue(mark="100" if knows_mark else None)

@@ -6,7 +6,7 @@ Proves: QL-16
 from decimal import Decimal
 
 from qts.execution.contracts import Role
-from qts.execution.events import ProtectionWanted
+from qts.execution.events import NetProtection, ProtectionWanted
 from tests.execution.front_desk import SYMBOL, Desk
 
 
@@ -46,3 +46,25 @@ def test_what_was_moved_in_the_meantime_stays_moved() -> None:
     desk.accept(rest)
     desk.fill(rest)
     assert all(each.price == Decimal(95) for each in desk.sent if each.role is Role.STOP_LOSS)
+
+
+def test_the_pair_of_the_net_can_be_taken_away_and_a_wish_of_none_cannot_do_it() -> None:
+    desk = Desk()
+    desk.decide(desk.decision(stop="90"))
+    order = desk.only_sent
+    desk.accept(order)
+    desk.fill(order)
+    (stop,) = desk.sent
+    desk.accept(stop)
+    assert desk.tell(ProtectionWanted(SYMBOL, None, None)) == ()
+    desk.tell(NetProtection(SYMBOL, Decimal(95), Decimal(120)))
+    assert {(each.role, each.price) for each in desk.sent} == {
+        (Role.STOP_LOSS, Decimal(95)),
+        (Role.TAKE_PROFIT, Decimal(120)),
+    }
+    nearer, target = desk.sent
+    desk.accept(nearer)
+    desk.accept(target)
+    desk.cancelled(stop)
+    desk.tell(NetProtection(SYMBOL, None, None))
+    assert set(desk.asked_to_cancel) == {nearer.client_id, target.client_id}

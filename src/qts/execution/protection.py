@@ -56,7 +56,8 @@ class ProtectionFacts:
     position: signed base units. wanted_stop, wanted_target: on the tick grid. legs: every protective order of the
     symbol that has not ended, of any epoch, and those of this epoch that ended other than by filling. placed: how
     many legs this epoch has numbered. mark: the venue's mark price, None when not known. release_target: an exit
-    is at work or about to go. escaping: the position is being given back already.
+    is at work or about to go. escaping: the position is being given back already. drops_stop: where no stop is wanted,
+    whether that was said; what nobody said anything of keeps the stop it has.
     """
 
     instrument: Instrument
@@ -70,6 +71,7 @@ class ProtectionFacts:
     mark: Decimal | None
     release_target: bool
     escaping: bool
+    drops_stop: bool = False
 
 
 class Unprotected(StrEnum):
@@ -124,11 +126,12 @@ def protect(facts: ProtectionFacts, now: Instant) -> tuple[ProtectionStep, ...]:
             steps += _cancelled([leg], now)
     if size == 0:
         return tuple(steps)
-    if facts.wanted_stop is None or facts.escaping or _left(leg for leg in own if _holds(leg)) >= size:
+    stop_steps = _stop_steps(facts, size, [leg for leg in own if leg.order.role is Role.STOP_LOSS], now)
+    escaping = facts.escaping or any(type(step) is EscapeNow for step in stop_steps)
+    if facts.wanted_stop is None or escaping or _left(leg for leg in own if _holds(leg)) >= size:
         steps += _cancelled(stand_ins, now)
-    steps += _stop_steps(facts, size, [leg for leg in own if leg.order.role is Role.STOP_LOSS], now)
-    gives_way = facts.escaping or facts.release_target or any(type(step) is EscapeNow for step in steps)
-    wanted = None if gives_way else facts.wanted_target
+    steps += stop_steps
+    wanted = None if escaping or facts.release_target else facts.wanted_target
     targets = [leg for leg in own if leg.order.role is Role.TAKE_PROFIT]
     number = facts.placed + 1 + sum(type(step) is PlaceLeg for step in steps)
     return (*steps, *_target_steps(facts, size, targets, wanted=wanted, number=number, now=now))
@@ -192,8 +195,9 @@ def _stop_steps(  # noqa: PLR0911 - one situation, one answer
     wanted = facts.wanted_stop
     if facts.escaping:
         return again
-    if wanted is None:  # nobody wants it any more
-        return again + _cancelled([leg for leg in live if leg.cancel_asked_at is None], now)
+    if wanted is None:
+        given_up = [leg for leg in live if leg.cancel_asked_at is None] if facts.drops_stop else []
+        return again + _cancelled(given_up, now)
     working = [leg for leg in live if leg.state is OrderState.ACCEPTED and leg.cancel_asked_at is None]
     working.sort(key=_number)
     kept = _enough([leg for leg in working if leg.order.price == wanted], size)

@@ -19,7 +19,7 @@ from qts.execution.protection import CancelLeg, EscapeNow, PlaceLeg, ProtectionF
 class Wanted:
     """The pair of one epoch. order_id: the order whose pair it first was; what is moved since then stays moved."""
 
-    __slots__ = ("due", "epoch_id", "legs", "order_id", "placed", "stop", "target")
+    __slots__ = ("drops_stop", "due", "epoch_id", "legs", "order_id", "placed", "stop", "target")
 
     def __init__(self, epoch_id: str) -> None:
         self.epoch_id = epoch_id
@@ -28,6 +28,7 @@ class Wanted:
         self.target: Decimal | None = None
         self.placed = 0
         self.due: Instant | None = None
+        self.drops_stop = False  # somebody said that it is not wanted any more, and not merely nothing
         self.legs: list[OrderRecord] = []
 
 
@@ -80,7 +81,7 @@ class ProtectivePairs:
         if position.quantity == 0:
             return
         wanted = self._of(position)
-        wanted.stop, wanted.target = stop, target
+        wanted.stop, wanted.target, wanted.drops_stop = stop, target, stop is None
 
     def _of(self, position: Position) -> Wanted:
         wanted = self.wanted.get(position.symbol)
@@ -118,6 +119,7 @@ class ProtectivePairs:
             mark=None if quote is None else quote.mark,
             release_target=release_target,
             escaping=symbol in account.escaping,
+            drops_stop=wanted.drops_stop,
         )
         for step in protect(facts, now):
             match step:
