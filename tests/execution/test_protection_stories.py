@@ -14,7 +14,7 @@ from qts.domain.order import Side
 from qts.domain.order_lifecycle import OrderEvent, OrderState
 from qts.execution import protection
 from qts.execution.contracts import Role
-from qts.execution.protection import STOPS_MAX, PlaceLeg, due, protect
+from qts.execution.protection import STOPS_MAX, CancelLeg, PlaceLeg, due, protect
 from tests.execution.protected_venue import UNHEARD, XYZ, Venue
 
 positions = st.sampled_from(["0", "0.0004", "1", "2", "2.5", "3", "-1", "-2"])
@@ -24,6 +24,7 @@ happenings = st.one_of(
     st.tuples(st.just("stop"), st.sampled_from(["90", "92", "108", "110"])),
     st.tuples(st.just("target"), st.sampled_from(["85", "115", None])),
     st.tuples(st.just("release"), st.booleans()),
+    st.tuples(st.sampled_from(["doubt", "listed"]), indexes),
     st.tuples(st.just("time"), st.sampled_from([1, 300, 1_000, 2_000, 5_000])),
     *[
         st.tuples(st.just(event), indexes)
@@ -45,6 +46,9 @@ def happen(venue, what, value):
             venue.release = value
         case "time":
             venue.now += value
+        case "doubt" | "listed":
+            for each in venue.stops[value % 2 :: 2]:
+                each.doubted_at = venue.now if what == "doubt" else None
         case _:
             be_told(venue, what, value)
 
@@ -70,6 +74,9 @@ def hold_together(venue, before, steps):
             assert each.cancel_asked_at is not None, "an orphan is left"
     assert len(venue.stops) <= STOPS_MAX
     assert len({each.order.client_id for each in venue.records}) == len(venue.records)
+    accepted = {each.order.client_id for each in venue.stops if each.state is OrderState.ACCEPTED}
+    cancelled = {each.client_id for each in steps if isinstance(each, CancelLeg)}
+    assert not size or not accepted or accepted - cancelled, "the last stop was asked to go"
     for each in steps:
         if isinstance(each, PlaceLeg):
             order = each.order
@@ -124,6 +131,7 @@ def test_every_story_keeps_the_invariants_and_ends_protected_or_flat(story, know
 
 def answer(venue):
     for each in [one for one in venue.records if not one.is_final]:
+        each.doubted_at = None
         if each.state in UNHEARD:
             venue.hear(each, OrderEvent.ACCEPT)
         if each.cancel_asked_at is not None:

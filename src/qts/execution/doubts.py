@@ -109,6 +109,8 @@ class Doubts:
             events.append(OrderAck(answer.client_id, SendOutcome.ACCEPTED, order.venue_id))
         if order.state in (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED):
             events.append(OrderEnded(answer.client_id, order.state, order.filled))
+        if order.state.may_be_live:
+            self._confirmed(record)
         self.heard(record, now)
         return tuple(events)
 
@@ -144,7 +146,9 @@ class Doubts:
     # -- record and venue -----------------------------------------------------------------
 
     def reconcile_all(self, now: Instant) -> None:
-        """Nothing is opened on any symbol until a snapshot taken from now on agrees."""
+        """Nothing is opened on any symbol until a snapshot taken from now on agrees, and no order is sure to work."""
+        for record in self._account.orders.live():
+            record.doubted_at = now
         for symbol, each in self._symbols.items():
             self._account.in_doubt[symbol] = None
             each.doubt_since = now
@@ -180,6 +184,7 @@ class Doubts:
             is_ours=self._is_ours,
             correct_at=self._mark(snapshot) if last_try else None,
         )
+        self._confirm_listed(found)
         account.out += [*found.queries, *found.zombies]
         for order in found.foreign_orders:
             self._foreign(symbol, f"an open order that is not ours: {order.client_id}", now)
@@ -211,6 +216,21 @@ class Doubts:
         elif snapshot.fills:
             each.fills_after = snapshot.fills[-1].fill_id
         return events
+
+    def _confirm_listed(self, found: Differences) -> None:
+        """What the lists have is sure to work, unless it is doubted since later; what they lack is doubted."""
+        nowhere = {each.client_id for each in found.queries}
+        for record in self._account.orders.live(found.symbol):
+            since = record.doubted_at
+            if record.order.client_id in nowhere:
+                record.doubted_at = found.as_of if since is None else max(since, found.as_of)
+            elif record.order.client_id in found.open_ids and since is not None and since <= found.as_of:
+                self._confirmed(record)
+
+    def _confirmed(self, record: OrderRecord) -> None:
+        if record.doubted_at is not None:
+            record.doubted_at = None
+            self._account.touched[record.order.symbol] = None  # what it makes superfluous may go
 
     def _believe(self, symbol: str, snapshot: Snapshot, now: Instant) -> None:
         """Record and venue agree: what was doubted since before the snapshot is in order."""

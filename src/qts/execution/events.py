@@ -200,7 +200,10 @@ class AccountUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """The process is new: what was on its way has an unknown outcome; nothing opens before reconciliation."""
+    """The process is new: what was on its way has an unknown outcome; nothing opens before reconciliation.
+
+    After it whoever drives the machine tells VenueStatus: the journal knows only what the last process heard of it.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,13 +32,14 @@ class OrderRecord:
     filled, notional: the sum of its trades. told: the cumulative quantity the venue named; told above
     filled means that a trade has not been heard yet: the end of such an order is
     not the end of its fills. accepted_at: when the venue was first known to work it. code: the venue's error code
-    when it refused, else 0.
+    when it refused, else 0. doubted_at: since when the venue has to say again that it works it, None while it need not.
     """
 
     __slots__ = (
         "accepted_at",
         "cancel_asked_at",
         "code",
+        "doubted_at",
         "filled",
         "notional",
         "order",
@@ -61,6 +62,7 @@ class OrderRecord:
         self.cancel_asked_at: Instant | None = None
         self.accepted_at: Instant | None = None
         self.code = 0
+        self.doubted_at: Instant | None = None
 
     @property
     def left(self) -> Decimal:
@@ -90,8 +92,10 @@ class OrderRecord:
         self.updated_at = now
         if state is before:
             return False
-        if state is _ACCEPTED and self.accepted_at is None:
-            self.accepted_at = now
+        if state is _ACCEPTED:
+            self.doubted_at = None
+            if self.accepted_at is None:
+                self.accepted_at = now
         return True
 
     def facts(self) -> tuple[object, ...]:

@@ -159,7 +159,7 @@ class ExecutionPipeline:
     def _on_refusal(self, x: Execution, order: SplitOrder, ack: OrderAck, now: Instant) -> None:
         match async_send.verdict(order, ack):
             case SendVerdict.AGAIN if not x.ending:
-                x.again.append(async_send.next_attempt(order, ack, now))
+                self._try_again(x, async_send.next_attempt(order, ack, now))
             case SendVerdict.BALANCE_SHORT:
                 self._tell(x, (ExecutionAlert(SafetyCode.GR061, x.id, async_send.STAGE, ack.reason),), now)
                 self.give_up(x, "the balance is short", now)
@@ -172,8 +172,14 @@ class ExecutionPipeline:
         x = self.executions.get(record.order.parent_id)
         if x is None or x.ending or x.is_over or record.order.attempt >= ATTEMPTS_MAX:
             return
-        x.again.append(async_send.again(record.order, now))
+        self._try_again(x, async_send.again(record.order, now))
         self.advance(x, now)
+
+    def _try_again(self, x: Execution, order: SplitOrder) -> None:
+        """Once for each attempt that failed, though protocol and answer may both tell it; the later news says when."""
+        if self._account.orders.find(order.client_id) is None:
+            x.again = [each for each in x.again if each.client_id != order.client_id]
+            x.again.append(order)
 
     # -- after anything happened --------------------------------------------------------
 

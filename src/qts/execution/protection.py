@@ -8,7 +8,8 @@ asking twice asks for nothing twice. The venue knows no pairs; the pair is ours.
 - The live stops add up to at least what is held, or the step that gets there has been answered: a stop to place,
   one on its way, or EscapeNow. Legs are sized to what is held, never to what was planned.
 - A stop is replaced by placing the new one and cancelling the old one once the new one is ACCEPTED. At most
-  ``STOPS_MAX`` live; the last accepted one is never cancelled while something is held.
+  ``STOPS_MAX`` live; the last accepted one is never cancelled while something is held, nor is its cancellation, when
+  nobody confirmed it, asked for again. A stop that is doubted makes no other one superfluous.
 - A stop that the venue will not hold ends in EscapeNow: refused more than ``RETRIES_MAX`` times or for longer than
   ``RETRY_WITHIN_MS``, ended while the position stands, beyond the mark already, or unconfirmed for ``CONFIRM_MAX_MS``.
   A refused replacement of a stop that still covers is let be: the position is protected, if not where it was wished.
@@ -143,7 +144,11 @@ def _stands_in(leg: OrderRecord, facts: ProtectionFacts) -> bool:
 
 
 def _holds(leg: OrderRecord) -> bool:
-    return leg.order.role is Role.STOP_LOSS and leg.state is OrderState.ACCEPTED and leg.cancel_asked_at is None
+    return leg.order.role is Role.STOP_LOSS and _works(leg) and leg.doubted_at is None
+
+
+def _works(leg: OrderRecord) -> bool:
+    return leg.state is OrderState.ACCEPTED and leg.cancel_asked_at is None
 
 
 def _stands(facts: ProtectionFacts, held: Decimal) -> bool:
@@ -191,18 +196,20 @@ def _stop_steps(  # noqa: PLR0911 - one situation, one answer
     facts: ProtectionFacts, size: Decimal, own: list[OrderRecord], now: Instant
 ) -> list[ProtectionStep]:
     live = [leg for leg in own if not leg.is_final]
-    again: list[ProtectionStep] = _cancelled([leg for leg in live if leg.cancel_asked_at is not None], now)
+    again: list[ProtectionStep] = _cancelled(_to_ask_again(live), now)
     wanted = facts.wanted_stop
     if facts.escaping:
         return again
     if wanted is None:
         given_up = [leg for leg in live if leg.cancel_asked_at is None] if facts.drops_stop else []
         return again + _cancelled(given_up, now)
-    working = [leg for leg in live if leg.state is OrderState.ACCEPTED and leg.cancel_asked_at is None]
-    working.sort(key=_number)
-    kept = _enough([leg for leg in working if leg.order.price == wanted], size)
+    working = sorted((leg for leg in live if _works(leg)), key=_number)
+    fitting = [leg for leg in working if leg.order.price == wanted]
+    kept = _enough([leg for leg in fitting if _holds(leg)], size)
     if kept:
         return again + _cancelled([leg for leg in working if leg not in kept], now)
+    if _enough(fitting, size):
+        return again  # so it seems; the venue was asked
     unconfirmed = [leg for leg in live if leg.state is not OrderState.ACCEPTED and leg.cancel_asked_at is None]
     if _left(working) < size and any(now - leg.sent_at >= CONFIRM_MAX_MS for leg in unconfirmed):
         return [*again, EscapeNow(Unprotected.UNCONFIRMED)]
@@ -216,6 +223,15 @@ def _stop_steps(  # noqa: PLR0911 - one situation, one answer
         least = min(working, key=lambda leg: (leg.order.price == wanted, leg.left, _number(leg)))
         return again + _cancelled([least], now)
     return again
+
+
+def _to_ask_again(live: Sequence[OrderRecord]) -> list[OrderRecord]:
+    """Stops that were asked to go and may still be there; the one that covers most stays while no other surely does."""
+    asked = [leg for leg in live if leg.cancel_asked_at is not None]
+    if not asked or any(_holds(leg) for leg in live):
+        return asked
+    last = max(asked, key=lambda leg: (leg.state is OrderState.ACCEPTED, leg.left, _number(leg)))
+    return [leg for leg in asked if leg is not last]
 
 
 def _enough(stops: Sequence[OrderRecord], size: Decimal) -> Sequence[OrderRecord]:

@@ -6,8 +6,9 @@ what was asked for and what has been placed, per position epoch.
 
 from decimal import Decimal
 
+from qts.domain.fill import Fill
 from qts.domain.instant import Instant
-from qts.domain.order import Order
+from qts.domain.order import Order, Side
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.account import ExecutionAccount
 from qts.execution.client_ids import first_id
@@ -39,34 +40,45 @@ class ProtectivePairs:
         self._account = account
         self.wanted: dict[str, Wanted] = {}
         self._brought: dict[str, Order] = {}
-        self._early: dict[str, Order] = {}
+        self._entered: dict[tuple[str, Side], tuple[Order, Instant]] = {}  # which entry filled last, and when
 
     def bring(self, order: Order) -> None:
         """The order will bring its own pair, whenever it fills: kept for good, since fills may come late."""
         if order.stop_loss is not None or order.take_profit is not None:
             self._brought[order.order_id] = order
 
-    def entered(self, decision_id: str, position: Position) -> None:
+    def entered(self, decision_id: str, position: Position, fill: Fill) -> None:
         """An entry filled: its own pair, if it brought one, is the position's pair from its first fill on."""
         if not self._brought:
             return
-        order_id = first_id(decision_id)
-        order = self._brought.get(order_id)
+        order = self._brought.get(first_id(decision_id))
         if order is None:
+            self.overtaken(position, fill.side, fill.occurred_at + 1)  # of two entries of one instant none is older
             return
-        if position.quantity * order.side.sign <= 0:
-            self._early[position.symbol] = order  # what closes the other side may only be heard later
+        last = self._entered.get((position.symbol, order.side))
+        if last is None or fill.occurred_at >= last[1]:
+            self._entered[position.symbol, order.side] = (order, fill.occurred_at)
+        if position.quantity * order.side.sign > 0:
+            self._take(self._of(position), order)
+
+    def overtaken(self, position: Position, side: Side, made_at: Instant) -> None:
+        """A trade on ``side`` that brings no pair: what is held on that side after it, an entry has built.
+
+        When the trade is not newer than that entry's and merely heard later, the entry's pair found nothing to
+        protect, since what closed the other side was still to be heard. A position that has a pair keeps it.
+        made_at: when the trade was made, by the venue's clock.
+        """
+        last = self._entered.get((position.symbol, side))
+        if last is None or last[1] < made_at or position.quantity * side.sign <= 0:
             return
         wanted = self._of(position)
-        if wanted.order_id != order_id:
-            wanted.order_id = order_id
-            wanted.stop, wanted.target = order.stop_loss, order.take_profit
+        if not wanted.order_id and wanted.stop is None and wanted.target is None:
+            self._take(wanted, last[0])
 
-    def began(self, position: Position) -> None:
-        """A new epoch, begun by something else than an entry: an entry that was heard too early has its pair."""
-        order = self._early.pop(position.symbol, None)
-        if order is not None and position.quantity * order.side.sign > 0:
-            self.entered(order.order_id, position)
+    def _take(self, wanted: Wanted, order: Order) -> None:
+        if wanted.order_id != order.order_id:
+            wanted.order_id = order.order_id
+            wanted.stop, wanted.target = order.stop_loss, order.take_profit
 
     def moved(self, position: Position, stop: Decimal | None, target: Decimal | None) -> None:
         """A price left None stays as it is. Nothing happens to a pair nobody has a position for."""
@@ -151,7 +163,8 @@ class ProtectivePairs:
         return tuple(self.wanted)
 
     def facts(self) -> tuple[object, ...]:
-        return tuple((w.epoch_id, w.stop, w.target, w.placed) for w in self.wanted.values())
+        wanted = tuple((w.epoch_id, w.stop, w.target, w.placed) for w in self.wanted.values())
+        return (wanted, tuple((order.order_id, at) for order, at in self._entered.values()))
 
 
 def _matters(record: OrderRecord, position: Position) -> bool:

@@ -32,6 +32,7 @@ from qts.execution.loop import ExecutionLoop
 from qts.execution.orders import OrderRecord
 from qts.execution.pipeline import ExecutionPipeline
 from qts.execution.protective_pairs import ProtectivePairs
+from qts.execution.reconcile import CORRECTION
 from qts.risk.gate import Response, ResponseTally, RiskGate
 
 _SUBMITTED: Final = OrderState.SUBMITTED
@@ -126,7 +127,7 @@ class VenueNews:
             return
         record = account.orders.find(fill.order_id)
         position = account.positions.of(fill.symbol)
-        epoch = position.epoch
+        heard_until = position.filled_at
         position.apply(fill, now)
         account.touched[fill.symbol] = None
         if record is None:
@@ -141,10 +142,12 @@ class VenueNews:
             if execution is not None:
                 self._pipeline.on_fill(execution, record, fill, now)
             if record.order.role is _ENTRY:
-                self._pairs.entered(record.order.parent_id, position)
+                self._pairs.entered(record.order.parent_id, position, fill)
                 self._give_back_excess(record, now)
-        if position.epoch != epoch or not position.quantity:
-            self._pairs.began(position)
+        if record is None or record.order.role is not _ENTRY:
+            # A correction stands for trades that nobody told; they are as old as what was told.
+            made_at = heard_until if fill.order_id == CORRECTION else fill.occurred_at
+            self._pairs.overtaken(position, fill.side, made_at)
         if fill.cause in _ENDS_ENTRIES and (record is None or record.filled == fill.quantity):  # its first fill
             self._pipeline.stop_building(fill.symbol, fill.side.opposite, now)
 

@@ -255,11 +255,11 @@ def _stop_sized_by_plan() -> None:
     planned: dict[str, Decimal] = {}
 
     def entered(real: Callable[..., Any]) -> Callable[..., Any]:
-        def wrap(self: Any, decision_id: str, position: Any) -> None:
+        def wrap(self: Any, decision_id: str, position: Any, fill: Any) -> None:
             order = self._brought.get(decision_id)
             if order is not None:
                 planned[position.epoch_id] = order.quantity
-            real(self, decision_id, position)
+            real(self, decision_id, position, fill)
 
         return wrap
 

@@ -72,6 +72,7 @@ class Plant:
         self._perform = perform
         self._stored = stored
         self.started: Callable[[], None] = lambda: None
+        self.connects: Callable[[], None] = lambda: None
         self.spun: Callable[[str], None] = lambda _: None
         self._spins = 0
         self._armed = sorted((each for each in crashes if each.point), key=lambda each: each.at)
@@ -179,6 +180,7 @@ class Plant:
         self.started_at = self._schedule.now
         self.started()
         self.hear(Restarted())
+        self.connects()
 
     def replayed(self) -> Machine:
         """A fresh machine that has handled what is stored, and no other. Raises ReplayDiffers."""

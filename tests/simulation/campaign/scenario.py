@@ -92,6 +92,7 @@ class Scenario:
         self.plant = Plant(build, self.schedule, self._perform, plan.crashes, self.oracle.stored)
         self.transport = Transport(plan, self.schedule, self.venue, self._deliver, self.oracle)
         self.plant.started = self._started
+        self.plant.connects = self.transport.tell_status
         self.plant.spun = self._spun
         self._events = 0
         self._looks_early = looks_early

@@ -340,6 +340,12 @@ class Transport:
             self.connected = True
             self._deliver(VenueStatus(connected=True), None)
 
+    def tell_status(self) -> None:
+        """Whoever starts opens a line of its own and says how it is: the change may have come while nobody heard it."""
+        self._deliver(VenueStatus(connected=self.connected), None)
+        for symbol in self._closed:
+            self._deliver(VenueStatus(connected=self.connected, market_open=False, symbol=symbol), None)
+
     def calm(self) -> None:
         """The end of the faults: the venue is there, answers, and hides nothing."""
         self.faults_on = False
