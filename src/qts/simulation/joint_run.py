@@ -15,9 +15,8 @@ sum of what its strategies were given for it, as if transferred there; what two
 strategies want of each other is crossed at the next open, free of fees.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal, localcontext
+from collections.abc import Mapping, Sequence
+from decimal import localcontext
 
 import numpy as np
 
@@ -25,9 +24,7 @@ from qts.domain.errors import PolicyError, StrategyError
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO, exact_arithmetic, on_money_grid
-from qts.domain.order import Effect, Order, OrderType, Side
-from qts.domain.virtual_books import QUARANTINE, PostingKind
-from qts.domain.waiver import Waiver
+from qts.domain.order import Effect, Order
 from qts.execution.account import ExecutionSettings
 from qts.execution.contracts import OrderDecision
 from qts.execution.controller import ExecutionController
@@ -38,55 +35,25 @@ from qts.execution.stages.precheck import PreCheckLimits
 from qts.market.dataset import Dataset
 from qts.market.view import Cursor, View
 from qts.risk.gate import AccountState, Approved, RiskGate
-from qts.risk.limit_policy import LimitPolicies
 from qts.risk.limit_state import ACCOUNT
-from qts.risk.policy import RiskLimits
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
 from qts.simulation.assumptions import sentences
 from qts.simulation.collector import rarely_collected
 from qts.simulation.columns import market_columns
-from qts.simulation.costs import Frictions
 from qts.simulation.inputs import require_inputs
 from qts.simulation.joint_limits import JointLimits
-from qts.simulation.joint_result import BookSums, GateWord, JointResult, Withheld, spread, sums_of
+from qts.simulation.joint_lines import book_sums, equity_lines
+from qts.simulation.joint_result import GateWord, JointResult, Withheld
 from qts.simulation.joint_symbol import JointSymbol
+from qts.simulation.joint_terms import OF_SEVERAL, JointTerms, Member
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
-from qts.strategy.arbitration import NetOrder, Rule, Trading, Want, arbitrate, cut
+from qts.strategy.arbitration import NetOrder, Trading, Want, arbitrate, cut
 from qts.strategy.features.columns import FeatureColumns
 from qts.strategy.multiplexer import Halted, Multiplexer, Round, Said
 from qts.strategy.registry import Key, StrategyRegistry
 from qts.strategy.strategy import Strategy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One strategy of the account. capital: quote, shared evenly among its symbols. make: gives a new instance."""
-
-    strategy_id: str
-    make: Callable[[], Strategy]
-    symbols: tuple[str, ...]
-    capital: Decimal
-    priority: int = 0
-
-    def __post_init__(self) -> None:
-        if not (self.capital.is_finite() and self.capital > 0):
-            raise PolicyError(f"{self.strategy_id}: capital must be above 0, not {self.capital}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JointTerms:
-    """Under what the account is run. rule: what becomes of entries that stand against each other.
-
-    limits: of each strategy's own book, and of sizing. policies: the staged limits, None for none of them.
-    """
-
-    rule: Rule = Rule.NET
-    frictions: Frictions = field(default_factory=Frictions)
-    limits: RiskLimits = field(default_factory=RiskLimits)
-    policies: LimitPolicies | None = field(default_factory=LimitPolicies)
-    waivers: tuple[Waiver, ...] = ()
 
 
 def run_together(datasets: Mapping[str, Dataset], members: Sequence[Member], terms: JointTerms) -> JointResult:
@@ -277,21 +244,9 @@ class _JointRun:
                 self._symbols[symbol].books.entrust(each.strategy_id)
 
     def _exit(self, each: JointSymbol, strategy_id: str, why: str, now: Instant) -> Want:
-        position = each.books.books[strategy_id].position
-        side = Side.SELL if position > ZERO else Side.BUY
         self._ordinal += 1
-        return Want(
-            strategy_id,
-            f"{each.symbol}-{now}-v{self._ordinal}",
-            side,
-            OrderType.MARKET,
-            position.copy_abs(),
-            None,
-            closes=True,
-            priority=self._members[strategy_id].priority,
-            good_until=None,
-            reason=why,
-        )
+        order_id = f"{each.symbol}-{now}-v{self._ordinal}"
+        return each.exit_want(strategy_id, order_id, self._members[strategy_id].priority, why)
 
     def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
         """What the strategy's own book makes of its words: sized, judged by its own rules, then its staged limits."""
@@ -372,7 +327,7 @@ class _JointRun:
         for net in found.orders:
             approved = self._allowed(each, net, state, now)
             if approved is not None:
-                decisions.append(OrderDecision(approved.order, price, strategy_id=_whose(net)))
+                decisions.append(OrderDecision(approved.order, price, strategy_id=net.owner))
         return decisions
 
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
@@ -409,50 +364,29 @@ class _JointRun:
             "",
         )
 
-    # -- telling ------------------------------------------------------------------------------------
-
     def _told(self) -> JointResult:
-        rows = len(self._grid)
-        equity = np.zeros(rows)
-        by_strategy = {each: np.zeros(rows) for each in self._members}
-        books: dict[tuple[str, str], BookSums] = {}
-        venue: dict[str, BookSums] = {}
-        crossed = 0
-        with exact_arithmetic():
-            for symbol, each in self._symbols.items():
-                mark = each.instrument.price(float(each.columns.mark_close[-1]))
-                venue[symbol] = sums_of(each.venue.book, mark)
-                places = np.searchsorted(self._grid, each.dataset.bars.opened_at)
-                for strategy_id, book in each.books.books.items():
-                    books[strategy_id, symbol] = sums_of(book, mark)
-                    if strategy_id == QUARANTINE:
-                        continue
-                    own = np.empty(len(each.dataset.bars))
-                    each.equity_of(strategy_id, own)
-                    by_strategy[strategy_id] += spread(own, places, rows, float(book.capital))
-                crossed += sum(1 for _, posting in each.postings if posting.kind is PostingKind.CROSS) // 2
-        for each_equity in by_strategy.values():
-            equity += each_equity
+        now = int(self._grid[-1]) + self._interval_ms
         waivers = tuple(sorted({waiver for each in self._waivers.values() for waiver in each}))
         filled = sum(each.dataset.rows_filled for each in self._symbols.values())
+        with exact_arithmetic():
+            distances = self._limits.distances(now)
+            sums = book_sums(self._symbols)
+        lines = equity_lines(self._symbols, self._members, self._grid)
         return JointResult(
             closed_at=self._grid + self._interval_ms,
-            equity=equity,
-            by_strategy=by_strategy,
-            books=books,
-            venue=venue,
+            equity=lines.account,
+            by_strategy=lines.by_strategy,
+            by_symbol=lines.by_symbol,
+            books=sums.books,
+            venue=sums.venue,
             postings={symbol: tuple(each.postings) for symbol, each in self._symbols.items()},
-            crossed=crossed,
+            fills={symbol: each.fills for symbol, each in self._symbols.items()},
+            crossed=sums.crossed,
             halted=tuple(self._halted),
             gate=tuple(self._limits.words),
             withheld=tuple(self._withheld),
             said={each: tuple(words) for each, words in self._said.items()},
+            distances=distances,
             journal_head=self._line.controller.journal.head,
-            assumptions=sentences(self._terms.frictions, waivers, filled),
+            assumptions=(*OF_SEVERAL, *sentences(self._terms.frictions, waivers, filled)),
         )
-
-
-def _whose(net: NetOrder) -> str:
-    """The strategy an order is for; '' where it is for several."""
-    ids = {share.strategy_id for share in net.shares}
-    return ids.pop() if len(ids) == 1 else ""
