@@ -99,7 +99,7 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointResult:
-    """closed_at: close of every bar of the run, ms UTC, shape (n,). equity: of the account at it; by_strategy and
+    """closed_at: close of every bar of the run, ms UTC, shape (n,). opened_at: of each symbol's own bars. equity: of the account at it; by_strategy and
     by_symbol likewise, each adding up to it.
 
     books: of each strategy on each symbol, by both names. venue: of each symbol, the account's own. postings: by
@@ -108,6 +108,7 @@ class JointResult:
     """
 
     closed_at: Instants
+    opened_at: dict[str, Instants]
     equity: Floats
     by_strategy: dict[str, Floats]
     by_symbol: dict[str, Floats]

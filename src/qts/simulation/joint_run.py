@@ -374,6 +374,7 @@ class _JointRun:
         lines = equity_lines(self._symbols, self._members, self._grid)
         return JointResult(
             closed_at=self._grid + self._interval_ms,
+            opened_at={symbol: each.dataset.bars.opened_at for symbol, each in self._symbols.items()},
             equity=lines.account,
             by_strategy=lines.by_strategy,
             by_symbol=lines.by_symbol,

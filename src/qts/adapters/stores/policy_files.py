@@ -50,11 +50,13 @@ ACCOUNT: Final = FileKind(
 )
 
 
+ACCOUNT_KEYS: Final = "docs/several-strategies.md lists every key of an account file"
+
+
 def load_account(path: Path) -> tuple[AccountPlan, LineOf]:
     """The plan in a file, and the line of each of its keys. Raises PolicyError with the file, the line and the key."""
     data, line_of = read_data(path, ACCOUNT)
-    keys = "docs/several-strategies.md lists every key of an account file"
-    return read_block(AccountPlan, data, source=path.name, line_of=line_of, keys_listed=keys), line_of
+    return read_block(AccountPlan, data, source=path.name, line_of=line_of, keys_listed=ACCOUNT_KEYS), line_of
 
 
 def load_policy(path: Path, *, metrics: frozenset[str]) -> WorldPolicy:
