@@ -5,7 +5,7 @@ fault is reported to stand differs.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -88,6 +88,7 @@ def set_up(
     for symbol in plan.symbols:
         progress(f"loading {symbol}")
         datasets[symbol] = catalogue.load_dataset(symbol, interval_ms, start=start, end=end)
+    _refuse_several_quotes(datasets, place(("strategies",)))
     return AccountSetup(
         plan=plan.model_copy(update={"strategies": tuple(_anywhere(member) for member in plan.strategies)}),
         terms=terms,
@@ -182,6 +183,16 @@ def _refuse_other_interval(strategy: Strategy, interval: str, where: str) -> Non
             f"{type(strategy).__name__} is made for {strategy.interval} bars, the account is asked on {interval}",
             place=where,
             next_step=f"use {strategy.interval} bars, or change interval in the class",
+        )
+
+
+def _refuse_several_quotes(datasets: Mapping[str, Dataset], where: str) -> None:
+    quotes = {each.instrument.quote for each in datasets.values()}
+    if len(quotes) > 1:
+        raise PolicyError(
+            f"an account has one settlement asset, and its symbols have {', '.join(sorted(quotes))}",
+            place=where,
+            next_step="make an account of each: amounts of different assets cannot be added",
         )
 
 

@@ -99,8 +99,9 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointResult:
-    """closed_at: close of every bar of the run, ms UTC, shape (n,). opened_at: of each symbol's own bars. equity: of the account at it; by_strategy and
-    by_symbol likewise, each adding up to it.
+    """closed_at: close of every bar of the run, ms UTC, shape (n,). opened_at: of each symbol's own bars.
+
+    equity: of the account at every close; by_strategy and by_symbol likewise, each adding up to it.
 
     books: of each strategy on each symbol, by both names. venue: of each symbol, the account's own. postings: by
     symbol, with the row of its bars. fills: of the venue, by symbol. crossed: how often two strategies were matched

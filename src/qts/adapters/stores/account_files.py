@@ -18,6 +18,7 @@ from qts.adapters.stores.policy_files import ACCOUNT_KEYS
 from qts.adapters.stores.record_text import content_digest, json_value, packed, row_of, unpacked, value_of, values_of
 from qts.domain.errors import QtsError, StorageError
 from qts.domain.instant import Duration, Instant
+from qts.domain.money import exact_arithmetic
 from qts.domain.virtual_books import Posting
 from qts.domain.waiver import Waiver
 from qts.risk.limits import LimitName, Measured, measured
@@ -108,7 +109,8 @@ def read_account(path: Path) -> AccountRecord:
         content = document.pop("content")
         if document["format"] != FORMAT or content != content_digest(document):
             raise _damaged(path, "its content does not have the digest it was written under")
-        return _record(document, path)
+        with exact_arithmetic():
+            return _record(document, path)
     except FileNotFoundError as error:
         raise StorageError(
             f"there is no account run {path.name.partition('.')[0]}",

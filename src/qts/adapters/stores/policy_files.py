@@ -36,6 +36,8 @@ class FileKind:
     found: str
 
 
+_MEND: Final = "mend what stands there: a mapping is written key: value, a list [a, b]"
+
 POLICY: Final = FileKind(
     "a",
     "policy",
@@ -85,9 +87,9 @@ def policy_data_from_yaml(text: str, source: str, kind: FileKind = POLICY) -> tu
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = source if mark is None else f"{source}:{mark.line + 1}"
-        raise PolicyError(f"this is not YAML: {error.problem or error.context}", place=place) from None
+        raise PolicyError(f"this is not YAML: {error.problem or error.context}", place=place, next_step=_MEND) from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise PolicyError(f"this is not YAML: {error}", place=source) from None
+        raise PolicyError(f"this is not YAML: {error}", place=source, next_step=_MEND) from None
     reading = _Reading(source)
     data = None if root is None else reading.value(root, ())
     if not isinstance(data, dict):
