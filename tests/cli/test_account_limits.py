@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from qts.domain.money import exact_arithmetic
 from qts.risk.limits import LIMITS
 from tests.cli.front_door import qts, refused
 from tests.cli.test_account import GOOD, account_file, answered
@@ -86,7 +87,8 @@ def test_every_book_says_how_far_it_is_from_every_limit(run: dict[str, Any]) -> 
     equity = {row["name"]: row for row in (*run["strategies"], run["account"])}
     for each in told["distances"]:
         if each["value"] is not None and each["limit"] != "liquidation-distance":
-            assert Decimal(each["distance"]) == Decimal(each["bound"]) - Decimal(each["value"])
+            with exact_arithmetic():
+                assert Decimal(each["distance"]) == Decimal(each["bound"]) - Decimal(each["value"])
         if each["limit"] == "drawdown":
             assert Decimal(each["value"]) <= Decimal(str(equity[each["whose"]]["max_drawdown"])) + Decimal("0.02")
         bound = {"heat": {"account": "0.03"}, "symbol-exposure": {"breakout": "0.3", "trend": "1"}}

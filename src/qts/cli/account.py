@@ -59,7 +59,7 @@ def _print(ran: "AccountRan") -> None:
     if tables.differences:
         console.print(f"[bold red]the sums differ[/]: {', '.join(tables.differences)}; please report it")
     else:
-        console.print("Strategies, and symbols, add up to the account exactly in money. Fills do not: one may")
+        console.print("Strategies, and symbols, add up to the account exactly. Fills do not: one may")
         console.print("be for several strategies, and the venue never saw what two of them crossed.")
     _print_events(console, ran)
     console.print(f"run      {record.run_id}")
