@@ -16,8 +16,9 @@ from qts.strategy.strategy import Strategy
 OF_SEVERAL: Final = (
     "the wallet of each symbol is the sum of what its strategies were given for it, shared evenly among their symbols",
     "what two strategies want of each other is crossed inside at the next bar's open, free of fees and slippage",
-    "a strategy's own stop or target that is not the venue's becomes an exit at the close of the bar that touched it",
-    "where leverage brackets are waived, the limits do not ask for the distance to liquidation",
+    "a strategy's own stop or target that the venue's does not serve is an exit at market, decided at that bar's close",
+    "where the leverage brackets of a symbol are waived, no limit asks for the distance to liquidation",
+    "all symbols settle in one asset",
 )
 
 
