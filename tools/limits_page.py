@@ -18,7 +18,8 @@ REDUCE (to the quantity that fits) or BLOCK. The worst answer rules and every re
 on the lot grid, is judged again as reduced, and is blocked when it is worth less than the instrument's minimum. A value
 that is not known stops. No limit ever stops an order that reduces: of such an order everything said is a warning.
 
-*(Not yet:)* the gate and the decision cycle do not ask them; they are tested by themselves.
+A run of [several strategies on one account](several-strategies.md) asks them, on each one's book and the account's. The
+backtest of a single strategy does not *(not yet)*: its gate is the world's.
 """
 
 _BASES = {

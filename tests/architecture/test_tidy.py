@@ -14,7 +14,6 @@ _STAGED = ("2026-11-29", "several strategies on one account are not assembled ye
 UNUSED: dict[str, tuple[str, str]] = {
     "qts.risk.allocated_sizing": _STAGED,
     "qts.risk.capital": _STAGED,
-    "qts.simulation.joint_run": _STAGED,
     "qts.risk.liquidation_guard": _STAGED,
     "qts.app.strategy_host": _NODE,
     "qts.execution.event_queue": _NODE,

@@ -1,10 +1,12 @@
 """A home to break things in."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from qts.market.dataset import Dataset
 from tests.cli.front_door import POLICY, qts, strategy_file
 
 
@@ -43,3 +45,43 @@ def slow_strategy(tmp_path: Path) -> str:
         f"        pathlib.Path({str(tmp_path / 'started')!r}).touch()\n"
         "        time.sleep(0.05)\n",
     )
+
+
+def _of_symbol(made: Dataset, symbol: str) -> Dataset:
+    assert made.mark is not None
+    assert made.funding is not None
+    return replace(
+        made,
+        instrument=replace(made.instrument, symbol=symbol),
+        bars=replace(made.bars, symbol=symbol),
+        mark=replace(made.mark, symbol=symbol),
+        funding=replace(made.funding, symbol=symbol),
+        brackets=None,
+    )
+
+
+@pytest.fixture(scope="session")
+def stored_markets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with two synthetic markets and a world on the first."""
+    from qts.adapters.stores.catalogue import Catalogue
+    from qts.app.synthetic_data import store_synthetic
+    from qts.domain.instant import parse_instant
+    from qts.simulation.synthetic import synthetic_market
+
+    folder = tmp_path_factory.mktemp("stored")
+    for seed, symbol in enumerate(("SYNUSDT", "OTHERUSDT"), start=3):
+        made = synthetic_market(seed=seed, start=parse_instant("2021-01-01"), bars=2190)
+        market = made if symbol == "SYNUSDT" else _of_symbol(made, symbol)
+        store_synthetic(Catalogue(folder / "data"), market, progress=lambda _step: None)
+    (folder / "w.yaml").write_text(POLICY.format(world="w") + "waivers: [no-brackets]\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QTS_HOME", str(folder))
+        made_world = qts("world", "create", "w", "--policy", str(folder / "w.yaml"))
+        assert made_world.exit_code == 0, made_world.output
+    return folder
+
+
+@pytest.fixture
+def markets(stored_markets: Path, qts_home: Path) -> Path:
+    shutil.copytree(stored_markets, qts_home)
+    return qts_home

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from qts.cli.main import app
 
 PROJECT = Path(__file__).resolve().parents[2]
+SEVERAL = (PROJECT / "docs" / "several-strategies.md").read_text()
 TUTORIAL = (PROJECT / "docs" / "tutorial.md").read_text()
 BLOCK = re.compile(r"(?:Save this as `([\w.]+)`:\s*)?```(\w+)\n(.*?)```", re.DOTALL)
 
@@ -58,3 +59,29 @@ def test_the_strategy_of_the_readme_works_as_written(folder: Path) -> None:
     for line in re.findall(r"^    (qts .*)$", readme, re.MULTILINE):
         result = CliRunner().invoke(app, shlex.split(line)[1:])
         assert result.exit_code in (0, 3), f"{line}\n{result.output}"
+
+
+def test_every_step_of_the_page_on_several_strategies_works_as_written(folder: Path) -> None:
+    """Proves: UX-6"""
+    steps = 0
+    for name, language, text in BLOCK.findall(SEVERAL):
+        if name:
+            (folder / name).write_text(text)
+        elif language == "sh":
+            for line in filter(None, text.splitlines()):
+                records = sorted((folder / ".qts" / "accounts").glob("*"))
+                run(line.replace("RUN", records[0].name.partition(".")[0] if records else "RUN"))
+                steps += 1
+    assert steps >= 6
+
+
+def test_the_page_on_several_strategies_lists_every_key() -> None:
+    """Proves: UX-6"""
+    from qts.risk.limit_policy import LimitPolicy
+    from qts.worlds.account_plan import AccountPlan, LimitsBlock, MemberBlock
+
+    keys = [line.split("|")[1] for line in SEVERAL.splitlines() if line.startswith("| `")]
+    listed = set(re.findall(r"`(\w+)`", "".join(keys)))
+    assert listed == set(AccountPlan.model_fields) | set(MemberBlock.model_fields)
+    defaults = LimitPolicy().facts()
+    assert LimitsBlock().model_dump() == defaults, "a bound that an account file cannot say, or says otherwise"

@@ -12,9 +12,9 @@ from qts.domain.instant import HOUR_MS
 from qts.domain.waiver import Waiver
 from qts.market.dataset import Dataset
 from qts.market.view import View
-from qts.simulation.joint_desk import JointTerms, Member
 from qts.simulation.joint_result import JointResult
 from qts.simulation.joint_run import run_together
+from qts.simulation.joint_terms import JointTerms, Member
 from qts.simulation.synthetic import synthetic_market
 from qts.strategy.features import sma
 from qts.strategy.intent import Answer, buy, close

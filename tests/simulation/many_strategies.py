@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from qts.market.dataset import Dataset
-from qts.simulation.joint_desk import Member
 from qts.simulation.joint_result import JointResult
 from qts.simulation.joint_run import run_together
+from qts.simulation.joint_terms import Member
 from qts.strategy.strategy import Strategy
 from tests.simulation.joint_members import CAPITAL, NO_LIMITS, adds_up, averaging, failing, synthetic
 

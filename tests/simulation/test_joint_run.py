@@ -16,8 +16,8 @@ from qts.domain.virtual_books import QUARANTINE, PostingKind
 from qts.market.view import View
 from qts.risk.limit_policy import LimitPolicies
 from qts.simulation.backtest import Terms, run_backtest
-from qts.simulation.joint_desk import JointTerms, Member, OnHalt
 from qts.simulation.joint_run import run_together
+from qts.simulation.joint_terms import JointTerms, Member, OnHalt
 from qts.strategy.arbitration import Rule
 from qts.strategy.catalogue.donchian_breakout import DonchianBreakout
 from qts.strategy.catalogue.moving_average_cross import MovingAverageCross

@@ -45,6 +45,12 @@ def load_strategy(spec: str) -> LoadedStrategy:
     return LoadedStrategy(kind, _digest_of(module, source))
 
 
+def absolute_spec(spec: str) -> str:
+    """The same spec with the file's whole path, so that it is found from any folder; a catalogue name stays."""
+    path_text, colon, wanted = spec.partition(":")
+    return f"{Path(path_text).resolve()}{colon}{wanted}" if path_text.endswith(".py") else spec
+
+
 def code_digest(kind: type[Strategy]) -> str:
     """Digest of the file that defines a class and its helpers, else of the class's own text (a notebook), else ''."""
     module = sys.modules.get(kind.__module__)

@@ -36,6 +36,11 @@ class Settings:
         return self.home / "runs"
 
     @property
+    def accounts(self) -> Path:
+        """Everything each run of several strategies did, one file a run."""
+        return self.home / "accounts"
+
+    @property
     def database(self) -> Path:
         """Worlds, runs, decisions, the trial ledger."""
         return self.home / "worlds.sqlite"

@@ -69,7 +69,7 @@ class ReadyStrategy:
     code_digest: str
 
 
-def _stdout_kept_clean() -> AbstractContextManager[object]:
+def stdout_kept_clean() -> AbstractContextManager[object]:
     """What a strategy prints goes to stderr: stdout belongs to the answer."""
     return redirect_stdout(sys.stderr)
 
@@ -82,7 +82,7 @@ def strategy_from(given: str | type[Strategy] | Strategy, parameters: dict[str, 
                 "parameters were given beside a strategy that has its own", next_step="set them on the strategy"
             )
         return ReadyStrategy(given, code_digest(type(given)))
-    with _stdout_kept_clean():
+    with stdout_kept_clean():
         loaded = load_strategy(given) if isinstance(given, str) else LoadedStrategy(given, code_digest(given))
         return ReadyStrategy(loaded.kind.with_parameters(parameters), loaded.code_digest)
 
@@ -91,7 +91,7 @@ def prepare(dataset: Dataset, loaded: ReadyStrategy, terms: Terms) -> Trial:
     """Everything that is known before there is a result. Raises DataError for a missing input without its waiver."""
     terms = replace(terms, code_digest=loaded.code_digest)
     pristine = loaded.strategy
-    _refuse_unrecordable(pristine)
+    refuse_unrecordable(pristine)
     return Trial(
         dataset=dataset,
         build=lambda: copy.deepcopy(pristine),
@@ -109,7 +109,7 @@ def tried_so_far(worlds: WorldService, family: str) -> Tried:
 def carry_out(trial: Trial, tried: Tried, *, progress: Callable[[str], None]) -> Outcome:
     """Run, search for leaks, measure. Raises StrategyError when the strategy fails or knows the future."""
     progress("running the backtest, first with later bars hidden")
-    with _stdout_kept_clean():
+    with stdout_kept_clean():
         checked = run_checked(trial.dataset, trial.build, trial.terms)
     result, leak = checked.result, checked.leak
     if leak is not None:
@@ -157,7 +157,7 @@ def _variance_of_trials(result: RunResult, tried: Tried) -> float | None:
     return max(own, variance(tried.sharpes) / DAYS_PER_YEAR)
 
 
-def _refuse_unrecordable(strategy: Strategy) -> None:
+def refuse_unrecordable(strategy: Strategy) -> None:
     """Raises StrategyError naming a parameter that has no fixed text and so cannot be put on record."""
     for name, value in strategy.parameters().items():
         try:

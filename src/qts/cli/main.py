@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from qts import __version__
-from qts.cli import backtest, data, demo, doctor, journal, report, run, submit, world
+from qts.cli import account, backtest, data, demo, doctor, journal, report, risk, run, submit, world
 from qts.cli.output import say
 from qts.domain.errors import QtsError
 
@@ -61,6 +61,8 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("backtest")(backtest.backtest)
+app.add_typer(account.app, name="account")
+app.add_typer(risk.app, name="risk")
 app.command("submit")(submit.submit)
 app.add_typer(world.app, name="world")
 app.add_typer(run.app, name="run")

@@ -14,6 +14,11 @@ from qts.domain.money import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+
+WIDTH_MAX = 1_000
+"""Columns of a terminal that a table may ask for."""
 
 
 class Output(StrEnum):
@@ -43,6 +48,17 @@ def page() -> "Console":
     from rich.console import Console
 
     return Console(highlight=False)
+
+
+def print_whole(console: "Console", table: "Table") -> None:
+    """A table of numbers at its full width: a number that is cut off is another number."""
+    from rich.measure import Measurement
+
+    width = console.width
+    wanted = Measurement.get(console, console.options.update(width=WIDTH_MAX), table).maximum
+    console.width = max(width, wanted)
+    console.print(table)
+    console.width = width
 
 
 def say(message: str) -> None:

@@ -118,6 +118,15 @@ class Measured:
     def warns(self) -> bool:
         return self.warn is not None and self.value is not None and self.value >= self.warn
 
+    @property
+    def away(self) -> str:
+        """The distance in words."""
+        if self.distance is None:
+            return "the distance is not known: nothing may increase"
+        if self.is_reached:
+            return f"reached, {_shown(-self.distance, self.limit.unit)} beyond"
+        return f"{_shown(self.distance, self.limit.unit)} away"
+
     def facts(self) -> dict[str, object]:
         """As plain text, for whoever shows it."""
         shown = (("value", self.value), ("bound", self.bound), ("distance", self.distance), ("base", self.base))
@@ -131,6 +140,9 @@ class Measured:
             "stops": self.limit.stops,
             "resets": self.limit.resets,
             "sentence": self.sentence,
+            "away": self.away,
+            "reached": self.is_reached,
+            "warns": self.warns,
         }
 
 
@@ -188,7 +200,7 @@ def _shown(number: Decimal, unit: Unit) -> str:
         case Unit.COUNT:
             return plain(number)
         case Unit.DURATION:
-            return format_duration(int(number))
+            return format_duration(int(number)) if number >= ZERO else f"-{format_duration(int(-number))}"
 
 
 _AGAIN = "with the next order: it is measured anew each time"

@@ -58,6 +58,15 @@ class Block:
 
 Stage: TypeAlias = Pass | Warn | Reduce | Block
 
+
+@value
+class LimitSays:
+    """What one limit said of an order."""
+
+    limit: Measured
+    stage: Stage
+
+
 _PRECEDENCE: Final = {code: rank for rank, code in enumerate(RefusalCode)}
 
 
@@ -67,12 +76,14 @@ class Verdict:
 
     quantity: base units; ``asked``, or less on the lot grid, or 0 when blocked.
     stages: every stage that is not a PASS, worst first. measured: each limit, with the order counted in.
+    said: which limit said which of the stages, as the order was asked and then as it was reduced.
     """
 
     asked: Decimal
     quantity: Decimal
     stages: tuple[Stage, ...]
     measured: tuple[Measured, ...] = ()
+    said: tuple[LimitSays, ...] = ()
 
     @property
     def word(self) -> StageWord:

@@ -29,7 +29,7 @@ from qts.risk.limit_facts import BookFacts, Look, OrderFacts
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.limit_state import LimitState
 from qts.risk.limits import Measured
-from qts.risk.stages import Block, Pass, Reduce, Stage, Verdict, Warn, only_warned, together, worst
+from qts.risk.stages import Block, LimitSays, Pass, Reduce, Stage, Verdict, Warn, only_warned, together, worst
 
 CALCULATORS: Final = (market, exposure, loss, heat, rate, liquidation)
 
@@ -49,8 +49,9 @@ def staged(
         found = asked(order)
         stages = [decided(each, order.quantity) for each in found]
         if order.effect is Effect.REDUCE:
-            return replace(only_warned(order.quantity, stages), measured=found)
-        verdict = together(order.quantity, stages, order.instrument, order.worth_at)
+            warned = [stage if isinstance(stage, Pass) else Warn(stage.reason) for stage in stages]
+            return replace(only_warned(order.quantity, stages), measured=found, said=_said(found, warned))
+        verdict = replace(together(order.quantity, stages, order.instrument, order.worth_at), said=_said(found, stages))
         if verdict.quantity not in (ZERO, order.quantity):
             found = asked(replace(order, quantity=verdict.quantity))
             verdict = _as_reduced(verdict, found)
@@ -92,7 +93,15 @@ def _measured(
 
 def _as_reduced(verdict: Verdict, found: Iterable[Measured]) -> Verdict:
     """A reduced order that a limit still stops is blocked by that limit; what was said before stays said."""
-    blocks = [Block(each.limit.code, each.sentence) for each in found if each.is_reached]
-    if not blocks:
+    stopping = [each for each in found if each.is_reached]
+    if not stopping:
         return verdict
-    return Verdict(asked=verdict.asked, quantity=ZERO, stages=worst((*verdict.stages, *blocks)))
+    blocks = [Block(each.limit.code, each.sentence) for each in stopping]
+    said = (*verdict.said, *_said(stopping, blocks))
+    return Verdict(asked=verdict.asked, quantity=ZERO, stages=worst((*verdict.stages, *blocks)), said=said)
+
+
+def _said(found: Iterable[Measured], stages: Iterable[Stage]) -> tuple[LimitSays, ...]:
+    return tuple(
+        LimitSays(each, stage) for each, stage in zip(found, stages, strict=True) if not isinstance(stage, Pass)
+    )

@@ -7,70 +7,24 @@ what is allowed is what the loop is given. A strategy's own stop that its bar
 touched is an exit like any other, and no limit stops an exit.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
-from enum import StrEnum
+from collections.abc import Collection, Mapping, Sequence
 
-from qts.domain.errors import PolicyError, StrategyError
+from qts.domain.errors import StrategyError
 from qts.domain.instant import Duration, Instant
 from qts.domain.money import ZERO, exact_arithmetic
-from qts.domain.order import Effect, Order, OrderType, Side
-from qts.domain.waiver import Waiver
+from qts.domain.order import Effect, Order
 from qts.execution.contracts import OrderDecision
 from qts.execution.cycle import DecisionCycle, Desk, Plan, Ways
 from qts.risk.gate import AccountState, Approved, RiskGate
-from qts.risk.limit_policy import LimitPolicies
 from qts.risk.limit_state import ACCOUNT
-from qts.risk.policy import RiskLimits
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
-from qts.simulation.costs import Frictions
 from qts.simulation.joint_limits import JointLimits
 from qts.simulation.joint_result import GateWord, Withheld
 from qts.simulation.joint_symbol import JointSymbol
-from qts.strategy.arbitration import NetOrder, Rule, Trading, Want, arbitrate, cut
+from qts.simulation.joint_terms import JointTerms, Member
+from qts.strategy.arbitration import NetOrder, Trading, Want, arbitrate, cut
 from qts.strategy.multiplexer import Said
-from qts.strategy.strategy import Strategy
-
-
-class OnHalt(StrEnum):
-    """KEEP: its position stays in its own book, under its own stop. CLOSE: it is given back at the next open."""
-
-    KEEP = "keep"
-    CLOSE = "close"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One strategy of the account. capital: quote, shared evenly among its symbols. make: gives a new instance."""
-
-    strategy_id: str
-    make: Callable[[], Strategy]
-    symbols: tuple[str, ...]
-    capital: Decimal
-    priority: int = 0
-
-    def __post_init__(self) -> None:
-        if not (self.capital.is_finite() and self.capital > 0):
-            raise PolicyError(f"{self.strategy_id}: capital must be above 0, not {self.capital}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JointTerms:
-    """Under what the account is run. rule: what becomes of entries that stand against each other.
-
-    on_halt: what the guardian does with what a halted strategy left behind.
-
-    limits: of each strategy's own book, and of sizing. policies: the staged limits, None for none of them.
-    """
-
-    rule: Rule = Rule.NET
-    on_halt: OnHalt = OnHalt.KEEP
-    frictions: Frictions = field(default_factory=Frictions)
-    limits: RiskLimits = field(default_factory=RiskLimits)
-    policies: LimitPolicies | None = field(default_factory=LimitPolicies)
-    waivers: tuple[Waiver, ...] = ()
 
 
 class JointDesk:
@@ -139,21 +93,9 @@ class JointDesk:
         return tuple(decisions)
 
     def _exit(self, each: JointSymbol, strategy_id: str, why: str, now: Instant) -> Want:
-        position = each.books.books[strategy_id].position
-        side = Side.SELL if position > ZERO else Side.BUY
         self._ordinal += 1
-        return Want(
-            strategy_id,
-            f"{each.symbol}-{now}-v{self._ordinal}",
-            side,
-            OrderType.MARKET,
-            position.copy_abs(),
-            None,
-            closes=True,
-            priority=self._members[strategy_id].priority,
-            good_until=None,
-            reason=why,
-        )
+        order_id = f"{each.symbol}-{now}-v{self._ordinal}"
+        return each.exit_want(strategy_id, order_id, self._members[strategy_id].priority, why)
 
     def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
         """What the strategy's own book makes of its words: sized, judged by its own rules, then its staged limits."""
@@ -237,7 +179,7 @@ class JointDesk:
         for net in found.orders:
             approved = self._allowed(each, net, state, now)
             if approved is not None:
-                decisions.append(OrderDecision(approved.order, price, strategy_id=_whose(net)))
+                decisions.append(OrderDecision(approved.order, price, strategy_id=net.owner))
         return decisions
 
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
@@ -273,9 +215,3 @@ class JointDesk:
             net.good_until,
             "",
         )
-
-
-def _whose(net: NetOrder) -> str:
-    """The strategy an order is for; '' where it is for several."""
-    ids = {share.strategy_id for share in net.shares}
-    return ids.pop() if len(ids) == 1 else ""

@@ -17,10 +17,11 @@ from qts.domain.order import Effect, Order, Side
 from qts.risk.limit_facts import BookFacts, MarginFacts, OrderFacts, PositionFacts
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.limit_state import ACCOUNT, EquityMarked, LimitState, OrderWentOut, remembered
+from qts.risk.limits import Measured
 from qts.risk.liquidation import Backing, MarginMode
-from qts.risk.stages import StageWord, Verdict
-from qts.risk.staging import staged
-from qts.simulation.joint_result import GateWord
+from qts.risk.stages import Block, LimitSays, Reduce, StageWord, Verdict, word_of
+from qts.risk.staging import distances, staged
+from qts.simulation.joint_result import GateWord, LimitWord
 from qts.simulation.joint_symbol import JointSymbol
 
 
@@ -86,6 +87,14 @@ class JointLimits:
             key = (whose, order.symbol)
             self._coming[key] = self._coming.get(key, ZERO) + order.side.sign * order.quantity
 
+    def distances(self, now: Instant) -> tuple[Measured, ...]:
+        """How far every book is from every limit now; empty without staged limits."""
+        if self._policies is None:
+            return ()
+        self.mark(now)
+        books = [self._facts(each) for each in self._capitals]
+        return distances(self._facts(ACCOUNT), books, self._memory, self._policies, now)
+
     def blocked(self, word: GateWord) -> None:
         self.words.append(word)
 
@@ -147,5 +156,17 @@ class JointLimits:
                     asked=verdict.asked,
                     allowed=verdict.quantity,
                     reason="; ".join(verdict.reasons),
+                    limits=tuple(dict.fromkeys(_word(each, verdict.asked) for each in verdict.said)),
                 )
             )
+
+
+def _word(said: LimitSays, asked: Decimal) -> LimitWord:
+    match said.stage:
+        case Block():
+            allowed = ZERO
+        case Reduce(quantity=quantity):
+            allowed = quantity
+        case _:
+            allowed = asked
+    return LimitWord(limit=said.limit.limit.name, whose=said.limit.whose, stage=word_of(said.stage), allowed=allowed)

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 
-import numpy as np
-
-from qts.domain.book import Book
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.refusal import RefusalCode
 from qts.domain.virtual_books import Posting
 from qts.market.bars import Floats, Instants
+from qts.risk.limits import LimitName, Measured
 from qts.risk.stages import StageWord
 from qts.strategy.multiplexer import Halted
 
@@ -47,8 +45,21 @@ class BookSums:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitWord:
+    """What one limit did. whose: the book it is of, a strategy's id or 'account'. allowed: base units."""
+
+    limit: LimitName
+    whose: str
+    stage: StageWord
+    allowed: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateWord:
-    """What limits did to an order. strategy_id: whose; 'account' for the account's. stage: WARN, REDUCE or BLOCK."""
+    """What limits did to an order. strategy_id: whose; 'account' for the account's. stage: WARN, REDUCE or BLOCK.
+
+    limits: which of them said what; none where the order never came before them.
+    """
 
     at: Instant
     strategy_id: str
@@ -58,6 +69,7 @@ class GateWord:
     asked: Decimal
     allowed: Decimal
     reason: str
+    limits: tuple[LimitWord, ...] = ()
 
     @classmethod
     def no(cls, at: Instant, whose: str, symbol: str, codes: tuple[RefusalCode, ...], reason: str) -> "GateWord":
@@ -87,23 +99,30 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointResult:
-    """closed_at: close of every bar of the run, ms UTC, shape (n,). equity: of the account at it; by_strategy likewise.
+    """closed_at: close of every bar of the run, ms UTC, shape (n,). opened_at: of each symbol's own bars.
+
+    equity: of the account at every close; by_strategy and by_symbol likewise, each adding up to it.
 
     books: of each strategy on each symbol, by both names. venue: of each symbol, the account's own. postings: by
-    symbol, with the row of its bars. crossed: how often two strategies were matched inside. said: every answer.
+    symbol, with the row of its bars. fills: of the venue, by symbol. crossed: how often two strategies were matched
+    inside. said: every answer. distances: of every book to every limit at the end; none without staged limits.
     """
 
     closed_at: Instants
+    opened_at: dict[str, Instants]
     equity: Floats
     by_strategy: dict[str, Floats]
+    by_symbol: dict[str, Floats]
     books: dict[tuple[str, str], BookSums]
     venue: dict[str, BookSums]
     postings: dict[str, tuple[tuple[int, Posting], ...]]
+    fills: dict[str, int]
     crossed: int
     halted: tuple[Halted, ...]
     gate: tuple[GateWord, ...]
     withheld: tuple[Withheld, ...]
     said: dict[str, tuple[tuple[Instant, str, object], ...]]
+    distances: tuple[Measured, ...]
     journal_head: str
     assumptions: tuple[str, ...]
 
@@ -117,31 +136,6 @@ class JointResult:
     @property
     def account(self) -> BookSums:
         return _sum(self.venue.values())
-
-
-def sums_of(book: Book, mark: Decimal) -> BookSums:
-    """The book as it stands, marked at a price."""
-    return BookSums(
-        capital=book.capital,
-        wallet=book.wallet,
-        unrealized=book.unrealized(mark),
-        fees=book.fees,
-        funding=book.funding,
-        liquidation_fees=book.liquidation_fees - book.insurance,
-        position=book.position,
-    )
-
-
-def spread(own: Floats, places: Instants, rows: int, before: float) -> Floats:
-    """A symbol's column on the account's grid: ``before`` up to its first bar, the last value where a bar is missing.
-
-    own: shape (k,), at ``places``, the rows of the grid its bars have. Gives shape (rows,).
-    """
-    column = np.full(rows, np.nan)
-    column[places] = own
-    known = np.where(np.isnan(column), -1, np.arange(rows))
-    np.maximum.accumulate(known, out=known)
-    return np.where(known < 0, before, column[np.maximum(known, 0)])
 
 
 def _sum(parts: Iterable[BookSums]) -> BookSums:

@@ -24,7 +24,6 @@ from qts.domain.errors import PolicyError
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO, exact_arithmetic, on_money_grid
-from qts.domain.virtual_books import QUARANTINE, PostingKind
 from qts.execution.account import ExecutionSettings
 from qts.execution.controller import ExecutionController
 from qts.execution.events import Decided, OrderEnded, TimeReached
@@ -39,9 +38,11 @@ from qts.simulation.assumptions import sentences
 from qts.simulation.collector import rarely_collected
 from qts.simulation.columns import market_columns
 from qts.simulation.inputs import require_inputs
-from qts.simulation.joint_desk import JointDesk, JointTerms, Member, OnHalt
-from qts.simulation.joint_result import BookSums, JointResult, spread, sums_of
+from qts.simulation.joint_desk import JointDesk
+from qts.simulation.joint_lines import book_sums, equity_lines
+from qts.simulation.joint_result import JointResult
 from qts.simulation.joint_symbol import JointSymbol
+from qts.simulation.joint_terms import OF_SEVERAL, JointTerms, Member, OnHalt
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
 from qts.strategy.features.columns import FeatureColumns
@@ -213,41 +214,29 @@ class _JointRun:
     # -- telling ------------------------------------------------------------------------------------
 
     def _told(self) -> JointResult:
-        rows = len(self._grid)
-        equity = np.zeros(rows)
-        by_strategy = {each: np.zeros(rows) for each in self._members}
-        books: dict[tuple[str, str], BookSums] = {}
-        venue: dict[str, BookSums] = {}
-        crossed = 0
-        with exact_arithmetic():
-            for symbol, each in self._symbols.items():
-                mark = each.instrument.price(float(each.columns.mark_close[-1]))
-                venue[symbol] = sums_of(each.venue.book, mark)
-                places = np.searchsorted(self._grid, each.dataset.bars.opened_at)
-                for strategy_id, book in each.books.books.items():
-                    books[strategy_id, symbol] = sums_of(book, mark)
-                    if strategy_id == QUARANTINE:
-                        continue
-                    own = np.empty(len(each.dataset.bars))
-                    each.equity_of(strategy_id, own)
-                    by_strategy[strategy_id] += spread(own, places, rows, float(book.capital))
-                crossed += sum(1 for _, posting in each.postings if posting.kind is PostingKind.CROSS) // 2
-        for each_equity in by_strategy.values():
-            equity += each_equity
+        now = int(self._grid[-1]) + self._interval_ms
         waivers = tuple(sorted({waiver for each in self._waivers.values() for waiver in each}))
         filled = sum(each.dataset.rows_filled for each in self._symbols.values())
+        with exact_arithmetic():
+            distances = self._desk.limits.distances(now)
+            sums = book_sums(self._symbols)
+        lines = equity_lines(self._symbols, self._members, self._grid)
         return JointResult(
             closed_at=self._grid + self._interval_ms,
-            equity=equity,
-            by_strategy=by_strategy,
-            books=books,
-            venue=venue,
+            opened_at={symbol: each.dataset.bars.opened_at for symbol, each in self._symbols.items()},
+            equity=lines.account,
+            by_strategy=lines.by_strategy,
+            by_symbol=lines.by_symbol,
+            books=sums.books,
+            venue=sums.venue,
             postings={symbol: tuple(each.postings) for symbol, each in self._symbols.items()},
-            crossed=crossed,
+            fills={symbol: each.fills for symbol, each in self._symbols.items()},
+            crossed=sums.crossed,
             halted=tuple(self._halted),
             gate=tuple(self._desk.limits.words),
             withheld=tuple(self._desk.withheld),
             said={each: tuple(words) for each, words in self._desk.said.items()},
+            distances=distances,
             journal_head=self._line.controller.journal.head,
-            assumptions=sentences(self._terms.frictions, waivers, filled),
+            assumptions=(*OF_SEVERAL, *sentences(self._terms.frictions, waivers, filled)),
         )

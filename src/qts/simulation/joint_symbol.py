@@ -32,7 +32,7 @@ from qts.simulation.bar_market import BarMarket
 from qts.simulation.columns import MarketColumns
 from qts.simulation.held_columns import HeldColumns
 from qts.simulation.venue import Venue
-from qts.strategy.arbitration import RestingLimit
+from qts.strategy.arbitration import RestingLimit, Want
 
 _PROTECTIVE: Final = {Role.STOP_LOSS: PostingKind.STOP_LOSS, Role.TAKE_PROFIT: PostingKind.TAKE_PROFIT}
 _FORCED: Final = {Cause.LIQUIDATION: PostingKind.LIQUIDATION, Cause.ADL: PostingKind.ADL}
@@ -49,7 +49,10 @@ class OwnPair:
 
 
 class JointSymbol:
-    """postings: what each strategy had of every fill, funding and cross, with the instant. row: of the present bar."""
+    """postings: what each strategy had of every fill, funding and cross, with the row of the bar it was in.
+
+    fills: how many the venue had. row: of the present bar.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class JointSymbol:
         self.pairs: dict[str, OwnPair] = {}
         self.postings: list[tuple[int, Posting]] = []
         self.crossing: list[Cross] = []
+        self.fills = 0
         self.row = -1
         self._orders = orders
         self._shares: dict[str, tuple[Share, ...]] = {}
@@ -131,6 +135,7 @@ class JointSymbol:
             self._post(self.books.cross(cross, price))
 
     def heard(self, fill: Fill) -> None:
+        self.fills += 1
         kind = _FORCED.get(fill.cause)
         record = self._orders.find(fill.order_id)
         if kind is not None:
@@ -228,6 +233,23 @@ class JointSymbol:
             elif pair.target is not None and (high > pair.target if long else low < pair.target):
                 found.append((strategy_id, "own target"))
         return found
+
+    def exit_want(self, strategy_id: str, order_id: str, priority: int, why: str) -> Want:
+        """All the strategy holds, given back at market."""
+        position = self.books.books[strategy_id].position
+        side = Side.SELL if position > ZERO else Side.BUY
+        return Want(
+            strategy_id,
+            order_id,
+            side,
+            OrderType.MARKET,
+            position.copy_abs(),
+            None,
+            closes=True,
+            priority=priority,
+            good_until=None,
+            reason=why,
+        )
 
     def own_stop(self, whose: str, side: Side) -> Decimal | None:
         """The stop of a book's position on ``side``; of the account, the farthest of its strategies'."""

@@ -110,6 +110,12 @@ class NetOrder:
     effect: Effect
     shares: tuple[Share, ...]
 
+    @property
+    def owner(self) -> str:
+        """The strategy it is for; '' where it is for several."""
+        ids = {share.strategy_id for share in self.shares}
+        return ids.pop() if len(ids) == 1 else ""
+
 
 @value
 class Outcome:

@@ -1,9 +1,9 @@
 """From a mapping to a policy, or one error that says everything that is wrong with it.
 
-The mapping may come from YAML, JSON or a program. Whatever is wrong is told
-together, each with its key path, its value and, for a word that is not known,
-the one probably meant. Exact amounts may be quoted; any other quoted number
-is a text.
+The mapping may come from YAML, JSON or a program; other files of the house are
+read by the same rules (``read_block``). Whatever is wrong is told together, each
+with its key path, its value and, for a word that is not known, the one probably
+meant. Exact amounts may be quoted; any other quoted number is a text.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypeAlias, cast, get_args
+from typing import Final, TypeAlias, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,8 +22,11 @@ from qts.worlds.policy import WorldPolicy
 from qts.worlds.policy_validation import HALF_SHARPE_GAP, ProfileBlock
 from qts.worlds.presets import PRESETS
 
+Block = TypeVar("Block", bound=BaseModel)
 KeyPath: TypeAlias = tuple[str | int, ...]
 LineOf: TypeAlias = Callable[[KeyPath], int | None]
+
+_POLICY_KEYS: Final = "docs/worlds.md lists every key of a policy"
 
 FAULTS_MAX = 8
 """Faults told in one error; a file with more is told so."""
@@ -49,29 +52,37 @@ def parse_policy(
     line_of: the line a key stands on, when the source has lines.
     Raises PolicyError.
     """
-    locate = line_of or _no_lines
+    locate = line_of or no_lines
     merged = _on_its_preset(data, source, locate)
+    policy = read_block(WorldPolicy, merged, source=source, line_of=locate, keys_listed=_POLICY_KEYS)
+    faults = list(_metric_faults(policy, metrics))
+    if faults:
+        raise _policy_error(faults, source, locate, _POLICY_KEYS)
+    return policy
+
+
+def read_block(
+    kind: type[Block], data: Mapping[str, object], *, source: str, line_of: LineOf, keys_listed: str
+) -> Block:
+    """A mapping as ``kind``, or one PolicyError with every fault. keys_listed: where the reader finds the keys."""
     try:
-        text = json.dumps(merged, default=_as_json)
+        text = json.dumps(data, default=_as_json)
     except (TypeError, ValueError, RecursionError) as error:
         raise PolicyError(
-            f"the policy holds a value that is no policy value: {error}",
+            f"there is a value that is no policy value: {error}",
             place=source,
             next_step="use texts, numbers, true, false, null, lists and mappings",
         ) from None
     try:
-        policy = WorldPolicy.model_validate_json(text)
+        return kind.model_validate_json(text)
     except ValidationError as error:
-        faults = [_fault(dict(item), merged) for item in error.errors(include_url=False)]
-        raise _policy_error(faults, source, locate) from None
-    faults = list(_metric_faults(policy, metrics))
-    if faults:
-        raise _policy_error(faults, source, locate)
-    return policy
+        faults = [_fault(kind, dict(item), data) for item in error.errors(include_url=False)]
+        raise _policy_error(faults, source, line_of, keys_listed) from None
 
 
-def _no_lines(_path: KeyPath) -> None:
-    return None
+def no_lines(_path: KeyPath) -> None:
+    """Where a source has no lines to point at."""
+    return
 
 
 def path_text(path: KeyPath) -> str:
@@ -103,7 +114,7 @@ def _on_its_preset(data: Mapping[str, object], source: str, locate: LineOf) -> d
         hint = did_you_mean(str(name), PRESETS)
         raise PolicyError(
             f"there is no preset {name!r}.{hint}",
-            place=_place(source, ("extends",), locate),
+            place=place_of(source, ("extends",), locate),
             next_step=f"presets: {', '.join(PRESETS)}",
         )
     return _overlaid(PRESETS[name], data)
@@ -121,12 +132,12 @@ def _overlaid(under: Mapping[str, object], over: Mapping[str, object]) -> dict[s
     return merged
 
 
-def _fault(item: Mapping[str, object], data: Mapping[str, object]) -> _Fault:
+def _fault(kind: type[BaseModel], item: Mapping[str, object], data: Mapping[str, object]) -> _Fault:
     path = _own_path(cast("KeyPath", item["loc"]), data)
     message = str(item["msg"]).removeprefix("Value error, ")
     match item["type"]:
         case "extra_forbidden":
-            return _Fault(path, _unknown_key(path))
+            return _Fault(path, _unknown_key(kind, path))
         case "missing":
             return _Fault(path, f"the key {path_text(path)!r} is missing")
         case "union_tag_not_found":
@@ -155,9 +166,9 @@ def _own_path(location: KeyPath, data: object) -> KeyPath:
     return tuple(path)
 
 
-def _unknown_key(path: KeyPath) -> str:
+def _unknown_key(kind: type[BaseModel], path: KeyPath) -> str:
     wrong = str(path[-1])
-    blocks = list(_blocks_at(path[:-1]))
+    blocks = list(_blocks_at(kind, path[:-1]))
     known = sorted({key for block in blocks for key in block.model_fields})
     where = f" in {path_text(path[:-1])}" if path[:-1] else ""
     if wrong in known:
@@ -169,15 +180,17 @@ def _unknown_key(path: KeyPath) -> str:
     return f"unknown key {wrong!r}{where}.{hint}"
 
 
-def _blocks_at(path: KeyPath) -> Iterator[type[BaseModel]]:
+def _blocks_at(kind: type[BaseModel], path: KeyPath) -> Iterator[type[BaseModel]]:
     """The blocks that may stand at a path: one, or several where the file chooses a model."""
-    blocks: list[type[BaseModel]] = [WorldPolicy]
+    blocks: list[type[BaseModel]] = [kind]
     for part in path:
+        if isinstance(part, int):
+            continue  # the items of a list are its own blocks
         blocks = [
             inner
             for block in blocks
             if part in block.model_fields
-            for inner in _blocks_in(block.model_fields[str(part)].annotation)
+            for inner in _blocks_in(block.model_fields[part].annotation)
         ]
     yield from blocks
 
@@ -220,7 +233,7 @@ def _metric_faults(policy: WorldPolicy, metrics: frozenset[str]) -> Iterator[_Fa
                     )
 
 
-def _policy_error(faults: Sequence[_Fault], source: str, locate: LineOf) -> PolicyError:
+def _policy_error(faults: Sequence[_Fault], source: str, locate: LineOf, keys_listed: str) -> PolicyError:
     first, *others = faults
     cause = first.sentence
     for fault in others[: FAULTS_MAX - 1]:
@@ -230,12 +243,13 @@ def _policy_error(faults: Sequence[_Fault], source: str, locate: LineOf) -> Poli
         cause += f"\n  and {len(faults) - FAULTS_MAX} more"
     return PolicyError(
         cause,
-        place=_place(source, first.path, locate),
-        next_step="docs/worlds.md lists every key of a policy",
+        place=place_of(source, first.path, locate),
+        next_step=keys_listed,
     )
 
 
-def _place(source: str, path: KeyPath, locate: LineOf) -> str:
+def place_of(source: str, path: KeyPath, locate: LineOf) -> str:
+    """'mine.yaml:7, selection.gates[0]'."""
     line = locate(path)
     where = source if line is None else f"{source}:{line}"
     return f"{where}, {path_text(path)}" if path else where

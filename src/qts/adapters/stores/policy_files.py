@@ -1,4 +1,4 @@
-"""Policy files: YAML or JSON text to a checked policy, with the line of whatever is wrong.
+"""Policy and account files: YAML or JSON text to a checked value, with the line of whatever is wrong.
 
 Only data are read: no tags, anchors or aliases, so a file can neither name a
 class nor unfold into more than it shows. A key given twice is a mistake, not
@@ -7,14 +7,16 @@ the last one winning. Dates stay texts.
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from qts.domain.errors import PolicyError
+from qts.worlds.account_plan import AccountPlan
 from qts.worlds.policy import WorldPolicy
-from qts.worlds.policy_parsing import KeyPath, LineOf, parse_policy, path_text
+from qts.worlds.policy_parsing import KeyPath, LineOf, no_lines, parse_policy, path_text, read_block
 
 SIZE_MAX = 256 * 1024
 """Bytes; a longer file is not a policy."""
@@ -24,37 +26,77 @@ _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float"
 _TEXT_TAGS = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp"})
 
 
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """What a file is called in messages, how one begins, and where somebody gets one."""
+
+    article: str
+    noun: str
+    begins: str
+    found: str
+
+
+_MEND: Final = "mend what stands there: a mapping is written key: value, a list [a, b]"
+
+POLICY: Final = FileKind(
+    "a",
+    "policy",
+    "begin with world: NAME and extends: conservative",
+    "check the path, or begin from a preset: qts world create NAME --preset conservative",
+)
+ACCOUNT: Final = FileKind(
+    "an",
+    "account file",
+    "begin with account: NAME and strategies: a list",
+    "check the path; docs/several-strategies.md has an account file to begin from",
+)
+
+
+ACCOUNT_KEYS: Final = "docs/several-strategies.md lists every key of an account file"
+
+
+def load_account(path: Path) -> tuple[AccountPlan, LineOf]:
+    """The plan in a file, and the line of each of its keys. Raises PolicyError with the file, the line and the key."""
+    data, line_of = read_data(path, ACCOUNT)
+    return read_block(AccountPlan, data, source=path.name, line_of=line_of, keys_listed=ACCOUNT_KEYS), line_of
+
+
 def load_policy(path: Path, *, metrics: frozenset[str]) -> WorldPolicy:
     """The policy in a file. Raises PolicyError with the file, the line and the key."""
-    data, line_of = read_policy_data(path)
+    data, line_of = read_data(path, POLICY)
     return parse_policy(data, source=path.name, metrics=metrics, line_of=line_of)
 
 
 def read_policy_data(path: Path) -> tuple[dict[str, object], LineOf]:
-    """A file's mapping, and the line each of its keys stands on."""
-    text = _text(path)
+    """A policy file's mapping, and the line each of its keys stands on."""
+    return read_data(path, POLICY)
+
+
+def read_data(path: Path, kind: FileKind) -> tuple[dict[str, object], LineOf]:
+    """A file's mapping, and the line each of its keys stands on. Raises PolicyError."""
+    text = _text(path, kind)
     if path.suffix.lower() == ".json":
-        return _from_json(text, path.name)
-    return policy_data_from_yaml(text, path.name)
+        return _from_json(text, path.name, kind)
+    return policy_data_from_yaml(text, path.name, kind)
 
 
-def policy_data_from_yaml(text: str, source: str) -> tuple[dict[str, object], LineOf]:
+def policy_data_from_yaml(text: str, source: str, kind: FileKind = POLICY) -> tuple[dict[str, object], LineOf]:
     """A YAML text's mapping, and the line each of its keys stands on. Raises PolicyError."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = source if mark is None else f"{source}:{mark.line + 1}"
-        raise PolicyError(f"this is not YAML: {error.problem or error.context}", place=place) from None
+        raise PolicyError(f"this is not YAML: {error.problem or error.context}", place=place, next_step=_MEND) from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise PolicyError(f"this is not YAML: {error}", place=source) from None
+        raise PolicyError(f"this is not YAML: {error}", place=source, next_step=_MEND) from None
     reading = _Reading(source)
     data = None if root is None else reading.value(root, ())
     if not isinstance(data, dict):
         raise PolicyError(
-            "a policy is a mapping of keys to values, and this is not one",
+            f"{kind.article} {kind.noun} is a mapping of keys to values, and this is not one",
             place=source,
-            next_step="begin with world: NAME and extends: conservative",
+            next_step=kind.begins,
         )
     return data, reading.line_of
 
@@ -116,7 +158,7 @@ class _Reading:
         return PolicyError(cause, place=f"{where}, {path_text(path)}" if path else where)
 
 
-def _from_json(text: str, source: str) -> tuple[dict[str, object], LineOf]:
+def _from_json(text: str, source: str, kind: FileKind) -> tuple[dict[str, object], LineOf]:
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found: dict[str, object] = {}
         for key, value in pairs:
@@ -132,22 +174,24 @@ def _from_json(text: str, source: str) -> tuple[dict[str, object], LineOf]:
     except (RecursionError, ValueError) as error:
         raise PolicyError(f"this is not JSON: {error}", place=source) from None
     if not isinstance(data, dict):
-        raise PolicyError("a policy is a mapping of keys to values, and this is not one", place=source)
-    return data, lambda _path: None
+        raise PolicyError(
+            f"{kind.article} {kind.noun} is a mapping of keys to values, and this is not one", place=source
+        )
+    return data, no_lines
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, kind: FileKind) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(SIZE_MAX + 1)
     except OSError as error:
         raise PolicyError(
-            f"the policy cannot be read: {error.strerror}",
+            f"the {kind.noun} cannot be read: {error.strerror}",
             place=str(path),
-            next_step="check the path, or begin from a preset: qts world create NAME --preset conservative",
+            next_step=kind.found,
         ) from None
     if len(raw) > SIZE_MAX:
-        raise PolicyError(f"the file is longer than {SIZE_MAX // 1024} KiB: it is no policy", place=str(path))
+        raise PolicyError(f"the file is longer than {SIZE_MAX // 1024} KiB: it is no {kind.noun}", place=str(path))
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

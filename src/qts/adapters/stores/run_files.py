@@ -6,20 +6,15 @@ was written under; a file that was changed, cut or mixed up is refused. Values
 are stored exactly: decimals as text, floats by their bytes.
 """
 
-import base64
 import gzip
-import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
 from decimal import Decimal
-from enum import Enum
 from pathlib import Path
-from typing import Any, get_type_hints
-
-import numpy as np
+from typing import Any
 
 from qts.adapters.stores.atomic import write_durably
+from qts.adapters.stores.record_text import content_digest, packed, plain_fields, row_of, unpacked, values_of
 from qts.domain.errors import StorageError
 from qts.domain.fill import Fill, FundingPayment, Trade
 from qts.domain.order import Order
@@ -43,19 +38,19 @@ def write_run(path: Path, result: RunResult) -> None:
     document: dict[str, object] = {
         "format": FORMAT,
         "digest": result.digest,
-        "provenance": _plain(result.provenance),
-        "columns": {name: _packed(getattr(result, name), kind) for name, kind in _COLUMNS.items()},
+        "provenance": plain_fields(result.provenance),
+        "columns": {name: packed(getattr(result, name), kind) for name, kind in _COLUMNS.items()},
         "size_changes": [[row, size.hex()] for row, size in result.size_changes],
         "wallet": str(result.wallet),
         "unrealized_pnl": str(result.unrealized_pnl),
-        "costs": _plain(result.costs),
+        "costs": plain_fields(result.costs),
         "assumptions": list(result.assumptions),
         "halted": result.halted,
         "journal_head": result.journal_head,
     }
     for name in _EVENTS:
-        document[name] = [list(_plain(event).values()) for event in getattr(result, name)]
-    document["content"] = _content_digest(document)
+        document[name] = [row_of(event) for event in getattr(result, name)]
+    document["content"] = content_digest(document)
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     write_durably(path, gzip.compress(text.encode(), compresslevel=6, mtime=0))
 
@@ -67,7 +62,7 @@ def read_run(path: Path) -> RunResult:
         result = _result(document)
         content = document.pop("content")
         intact = document["format"] == FORMAT and document["digest"] == result.digest
-        intact = intact and content == _content_digest(document)
+        intact = intact and content == content_digest(document)
     except FileNotFoundError as error:
         raise StorageError(
             "the record of the run is not there", place=str(path), next_step="submit the strategy again"
@@ -79,11 +74,6 @@ def read_run(path: Path) -> RunResult:
     return result
 
 
-def _content_digest(document: Mapping[str, Any]) -> str:
-    """SHA-256 over everything else in the file: the events are in the run's digest by their journal's head only."""
-    return hashlib.sha256(json.dumps(document, separators=(",", ":")).encode()).hexdigest()
-
-
 def _damaged(path: Path, why: str) -> StorageError:
     return StorageError(
         f"the record {path.name} is not as it was written: {why}",
@@ -93,10 +83,8 @@ def _damaged(path: Path, why: str) -> StorageError:
 
 
 def _result(document: Mapping[str, Any]) -> RunResult:
-    events: dict[str, Any] = {
-        name: tuple(_event(kind, row) for row in document[name]) for name, kind in _EVENTS.items()
-    }
-    columns: dict[str, Any] = {name: _unpacked(document["columns"][name], kind) for name, kind in _COLUMNS.items()}
+    events: dict[str, Any] = {name: values_of(kind, document[name]) for name, kind in _EVENTS.items()}
+    columns: dict[str, Any] = {name: unpacked(document["columns"][name], kind) for name, kind in _COLUMNS.items()}
     return RunResult(
         provenance=_provenance(document["provenance"]),
         size_changes=tuple((row, float.fromhex(size)) for row, size in document["size_changes"]),
@@ -119,53 +107,3 @@ def _provenance(facts: Mapping[str, Any]) -> Provenance:
         name: Decimal(value) if isinstance(value, str) else value for name, value in known["risk_limits"].items()
     }
     return Provenance(**known)
-
-
-def _event(kind: type, row: list[Any]) -> Any:
-    """One event from its values in order of declaration."""
-    readers = _readers(kind)
-    if len(row) != len(readers):
-        raise ValueError(f"a {kind.__name__} has {len(readers)} values, not {len(row)}")
-    return kind(**{name: read(value) for (name, read), value in zip(readers.items(), row, strict=True)})
-
-
-def _readers(kind: type) -> dict[str, Callable[[Any], Any]]:
-    hints = get_type_hints(kind)
-    return {field.name: _reader(hints[field.name]) for field in fields(kind)}
-
-
-def _reader(hint: Any) -> Callable[[Any], Any]:
-    """How a stored value becomes one of the declared type; None stays None."""
-    wanted = [part for part in getattr(hint, "__args__", (hint,)) if part is not type(None)]
-    target = wanted[0] if wanted else hint
-    if isinstance(target, type) and issubclass(target, Decimal | Enum):
-        return lambda value: None if value is None else target(value)
-    if getattr(hint, "__origin__", None) is tuple:
-        return tuple
-    return lambda value: value
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    """A dataclass as JSON values by field name."""
-    return {field.name: _json(getattr(value, field.name)) for field in fields(value)}
-
-
-def _json(value: object) -> object:
-    match value:
-        case Decimal():
-            return str(value)
-        case Enum():
-            return value.value
-        case Mapping():
-            return {str(name): _json(item) for name, item in value.items()}
-        case list() | tuple():
-            return [_json(item) for item in value]
-    return value
-
-
-def _packed(column: "np.ndarray[Any, Any]", kind: str) -> str:
-    return base64.b64encode(np.asarray(column).astype(kind, copy=False).tobytes()).decode()
-
-
-def _unpacked(text: str, kind: str) -> "np.ndarray[Any, Any]":
-    return np.frombuffer(base64.b64decode(text), dtype=kind)

@@ -1,0 +1,135 @@
+"""What an account file says: several strategies on one account, the symbols and capital of each, and their limits.
+
+An account may stand under a world; then market, window, waivers, costs and sizing
+are the world's and may not be said here. Without one they stand in the file. A
+bound that is left out is the account's default, and of a strategy the account's.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Final
+
+from pydantic import Field, model_validator
+
+from qts.domain.virtual_books import QUARANTINE
+from qts.domain.waiver import Waiver
+from qts.risk.limit_policy import LimitPolicies, LimitPolicy
+from qts.risk.limit_state import ACCOUNT
+from qts.strategy.arbitration import Rule
+from qts.worlds.policy_block import DateText, DurationText, Exact, Name, PolicyBlock
+from qts.worlds.policy_market import FrictionsBlock
+
+OF_A_WORLD: Final = ("interval", "start", "end", "waivers", "frictions")
+"""Keys that a world's policy has instead of the file."""
+
+_D: Final = LimitPolicy()
+
+
+class LimitsBlock(PolicyBlock):
+    """Bounds of the staged limits; docs/limits.md says what each measures. What is not said stays as it was."""
+
+    order_size_max: Exact = _D.order_size_max
+    order_notional_max: Exact | None = _D.order_notional_max
+    symbol_exposure_max: Exact = _D.symbol_exposure_max
+    gross_exposure_max: Exact = _D.gross_exposure_max
+    net_exposure_max: Exact = _D.net_exposure_max
+    leverage_max: Exact = _D.leverage_max
+    daily_loss_warn: Exact = _D.daily_loss_warn
+    daily_loss_block: Exact = _D.daily_loss_block
+    drawdown_warn: Exact = _D.drawdown_warn
+    drawdown_block: Exact = _D.drawdown_block
+    heat_max: Exact = _D.heat_max
+    loss_without_stop: Exact = _D.loss_without_stop
+    orders_per_second_max: int = _D.orders_per_second_max
+    orders_per_minute_max: int = _D.orders_per_minute_max
+    reversals_per_hour_max: int = _D.reversals_per_hour_max
+    open_orders_max: int = _D.open_orders_max
+    price_collar: Exact = _D.price_collar
+    data_age_ms_max: int = _D.data_age_ms_max
+    liquidation_distance_min: Exact = _D.liquidation_distance_min
+
+    @property
+    def changes(self) -> dict[str, object]:
+        """The bounds that were said."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
+class MemberBlock(PolicyBlock):
+    """One strategy of the account."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,23}$")]
+    """What it is called in books, tables and order ids."""
+    strategy: Annotated[str, Field(min_length=1, max_length=4096)]
+    """A catalogue name, `FILE.py` or `FILE.py:Class`, as `qts submit` takes it."""
+    symbols: Annotated[tuple[Name, ...], Field(min_length=1, max_length=500)]
+    """What it trades."""
+    capital: Annotated[Exact, Field(gt=0, le=10**12)]
+    """Its money, quote, shared evenly among its symbols."""
+    parameters: Mapping[str, object] = {}
+    """Parameters of the strategy, by name."""
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    """Under the rule `priority`, the higher one goes first."""
+    limits: LimitsBlock = LimitsBlock()
+    """What its own book is held to where that differs from the account's bounds."""
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "MemberBlock":
+        if self.id in {ACCOUNT, QUARANTINE}:
+            raise ValueError(f"the id {self.id!r} is taken by the house: choose another")
+        if len(set(self.symbols)) != len(self.symbols):
+            raise ValueError(f"a symbol is named twice in {', '.join(self.symbols)}")
+        return self
+
+
+class AccountPlan(PolicyBlock):
+    """An account file."""
+
+    account: Name
+    """What the account is called."""
+    rule: Rule = Rule.NET
+    """What becomes of entries that stand against each other: `net`, `hold` or `priority`."""
+    limits: LimitsBlock = LimitsBlock()
+    """What the account is held to."""
+    strategies: Annotated[tuple[MemberBlock, ...], Field(min_length=1, max_length=1000)]
+    """Who shares the account."""
+    interval: DurationText | None = None
+    """Length of a bar. Only without a world, and needed there."""
+    start: DateText | None = None
+    """First instant of the window. Only without a world; left out, all the data there are."""
+    end: DateText | None = None
+    """End of the window, not included. Only without a world."""
+    waivers: tuple[Waiver, ...] = ()
+    """Missing inputs that are accepted, by name. Only without a world."""
+    frictions: FrictionsBlock = FrictionsBlock()
+    """What trading costs. Only without a world."""
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "AccountPlan":
+        ids = [member.id for member in self.strategies]
+        twice = sorted({each for each in ids if ids.count(each) > 1})
+        if twice:
+            raise ValueError(f"two strategies are called {twice[0]!r}: give each an id of its own")
+        return self
+
+    @property
+    def said_of_a_world(self) -> tuple[str, ...]:
+        """Keys of the file that a world would have."""
+        return tuple(key for key in OF_A_WORLD if key in self.model_fields_set)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(sorted({symbol for member in self.strategies for symbol in member.symbols}))
+
+    @property
+    def capital(self) -> Decimal:
+        return sum((member.capital for member in self.strategies), start=Decimal(0))
+
+    def policies(self) -> LimitPolicies:
+        """The account's bounds, and under them each strategy's. Raises PolicyError for bounds that cannot be."""
+        account = _D.but(self.limits.changes)
+        own = {each.id: account.but(each.limits.changes) for each in self.strategies if each.limits.changes}
+        return LimitPolicies(account=account, strategies=own)
+
+    def facts(self) -> dict[str, object]:
+        """What the file said, as plain values for JSON; reading them gives this plan again."""
+        return self.model_dump(mode="json", exclude_unset=True)
