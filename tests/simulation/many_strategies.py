@@ -21,6 +21,10 @@ from qts.strategy.strategy import Strategy
 from tests.simulation.joint_members import CAPITAL, NO_LIMITS, adds_up, averaging, failing, synthetic
 
 
+AMPLE = 100 * CAPITAL
+"""Each strategy's capital on a symbol. One account has one margin: where it runs short, all who share it notice."""
+
+
 @dataclass(frozen=True)
 class Crowd:
     """datasets: by symbol. sound, faulty: members that must not notice each other."""
@@ -46,11 +50,11 @@ def crowd(symbols: int, strategies: int, bars: int, seed: int = 11) -> Crowd:
     names = tuple(datasets)
     faulty = max(1, strategies // 10)
     sound = [
-        Member(strategy_id=f"ok-{n}", make=averaging(2 + n % 40), symbols=names, capital=CAPITAL * symbols)
+        Member(strategy_id=f"ok-{n}", make=averaging(2 + n % 40), symbols=names, capital=AMPLE * symbols)
         for n in range(strategies - faulty)
     ]
     broken = [
-        Member(strategy_id=f"bad-{n}", make=failing(seed * 1000 + n), symbols=names, capital=CAPITAL * symbols)
+        Member(strategy_id=f"bad-{n}", make=failing(seed * 1000 + n), symbols=names, capital=AMPLE * symbols)
         for n in range(faulty)
     ]
     return Crowd(datasets, sound, broken)
