@@ -20,7 +20,6 @@ from qts.simulation.joint_terms import Member
 from qts.strategy.strategy import Strategy
 from tests.simulation.joint_members import CAPITAL, NO_LIMITS, adds_up, averaging, failing, synthetic
 
-
 AMPLE = 100 * CAPITAL
 """Each strategy's capital on a symbol. One account has one margin: where it runs short, all who share it notice."""
 
