@@ -165,6 +165,11 @@ BAD = {
     "an unknown key": (but("priority: 2", "priorty: 2"), 6, "Did you mean 'priority'", "account.yaml:13"),
     "an unknown bound": (but("heat_max", "heat_mx"), 6, "Did you mean 'heat_max'", "account.yaml:2"),
     "a bound too far": (but("heat_max: 0.2", "leverage_max: 5"), 6, "leverage_max must be at most 3", "limits"),
+    "a bound of a strategy too far": (
+        but("symbol_exposure_max: 0.3", "leverage_max: 4"), 6, "leverage_max must be at most 3",
+        "account.yaml:12, strategies[1].limits",
+    ),
+    "a parameter of another kind": (but("fast: 10", "fast: .nan"), 5, "under parameters as fast: VALUE", ":11"),
     "a bound that is null": (but("heat_max: 0.2", "heat_max: null"), 6, "limits.heat_max is None", "account.yaml:2"),
     "a rule there is not": (GOOD + "rule: sum\n", 6, "'net', 'hold' or 'priority'", "rule"),
     "no strategies": ("account: x\ninterval: 4h\nstrategies: []\n", 6, "strategies", "account.yaml:3"),

@@ -62,6 +62,7 @@ def adds_up(result: JointResult) -> None:
         assert sum(held, start=Decimal(0)) == venue.position
     total = sum(result.by_strategy.values())
     np.testing.assert_allclose(total, result.equity, rtol=1e-12)
+    np.testing.assert_allclose(sum(result.by_symbol.values()), result.equity, rtol=1e-12)
     assert result.equity[-1] == pytest.approx(float(result.account.equity), rel=1e-12)
 
 

@@ -5,6 +5,7 @@ fault is reported to stand differs.
 """
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -142,9 +143,7 @@ def _terms(plan: AccountPlan, policy: WorldPolicy | None, place: Place) -> Joint
     try:
         policies = plan.policies()
     except PolicyError as error:
-        raise PolicyError(
-            error.cause, place=place(("limits",)), next_step="docs/limits.md lists every bound with its ceiling"
-        ) from None
+        raise PolicyError(error.cause, place=place(_key_at(error.place)), next_step=error.next_step) from None
     if policy is None:
         return JointTerms(
             rule=plan.rule,
@@ -162,6 +161,11 @@ def _terms(plan: AccountPlan, policy: WorldPolicy | None, place: Place) -> Joint
     )
 
 
+def _key_at(text: str) -> KeyPath:
+    """'strategies[2].limits' as a path."""
+    return tuple(int(part) if part.isdecimal() else part for part in re.findall(r"\w+", text))
+
+
 def _ready(member: MemberBlock, place: Place, number: int) -> ReadyStrategy:
     try:
         ready = strategy_from(member.strategy, dict(member.parameters))
@@ -172,9 +176,14 @@ def _ready(member: MemberBlock, place: Place, number: int) -> ReadyStrategy:
         raise StrategyError(
             f"{member.id}: {error.cause}",
             place=f"{error.place}; {where}" if error.place else where,
-            next_step=error.next_step or "mend the strategy, or take it off the account",
+            next_step=_in_the_file(error.next_step) or "mend the strategy, or take it off the account",
         ) from None
     return ready
+
+
+def _in_the_file(step: str) -> str:
+    """What was said to somebody at the command line, to somebody with a file."""
+    return re.sub(r"give it as --param (\w+)=VALUE", r"write it under parameters as \1: VALUE,", step)
 
 
 def _refuse_other_interval(strategy: Strategy, interval: str, where: str) -> None:

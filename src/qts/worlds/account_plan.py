@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
+from qts.domain.errors import PolicyError
 from qts.domain.virtual_books import QUARANTINE
 from qts.domain.waiver import Waiver
 from qts.risk.limit_policy import LimitPolicies, LimitPolicy
@@ -125,11 +126,22 @@ class AccountPlan(PolicyBlock):
         return sum((member.capital for member in self.strategies), start=Decimal(0))
 
     def policies(self) -> LimitPolicies:
-        """The account's bounds, and under them each strategy's. Raises PolicyError for bounds that cannot be."""
-        account = _D.but(self.limits.changes)
-        own = {each.id: account.but(each.limits.changes) for each in self.strategies if each.limits.changes}
+        """The account's bounds, and under them each strategy's. Raises PolicyError whose place is the key at fault."""
+        account = _changed(_D, self.limits, "limits")
+        own = {
+            each.id: _changed(account, each.limits, f"strategies[{number}].limits")
+            for number, each in enumerate(self.strategies)
+            if each.limits.changes
+        }
         return LimitPolicies(account=account, strategies=own)
 
     def facts(self) -> dict[str, object]:
         """What the file said, as plain values for JSON; reading them gives this plan again."""
         return self.model_dump(mode="json", exclude_unset=True)
+
+
+def _changed(bounds: LimitPolicy, block: LimitsBlock, place: str) -> LimitPolicy:
+    try:
+        return bounds.but(block.changes)
+    except PolicyError as error:
+        raise PolicyError(error.cause, place=place, next_step="docs/limits.md lists every bound") from None
