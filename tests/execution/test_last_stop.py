@@ -8,9 +8,11 @@ from decimal import Decimal
 
 import pytest
 
+from qts.domain.fill import Cause
+from qts.domain.order import Side
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.contracts import Role, SplitOrder
-from qts.execution.events import CancelAck, CancelOutcome, ProtectionWanted, QueryAnswer, Restarted
+from qts.execution.events import CancelAck, CancelOutcome, NetProtection, ProtectionWanted, QueryAnswer, Restarted
 from tests.execution.front_desk import SYMBOL, Desk
 
 
@@ -153,3 +155,89 @@ def test_after_the_line_was_cut_the_old_stop_waits_for_the_list_too() -> None:
     desk.now += 100
     desk.snapshot("1", orders=(desk.listed(old), desk.listed(new)))
     assert desk.asked_to_cancel == [old.client_id]
+
+
+# -- a position that nobody asked for -------------------------------------------------------------
+
+
+def taken_and_bought_while_nobody_heard(desk: Desk, *stops: SplitOrder) -> None:
+    """The venue took the position, somebody bought a little by hand; one list tells both."""
+    desk.connection(is_up=False)
+    desk.now += 600_000
+    taken = desk.trade("autoclose-1", side=Side.SELL, cause=Cause.LIQUIDATION)
+    bought = desk.trade("web_1", "0.001")
+    desk.connection(is_up=True)
+    desk.now += 100
+    desk.snapshot("0.001", orders=tuple(desk.listed(each) for each in stops), fills=(taken, bought))
+
+
+def test_the_stop_of_a_position_that_is_gone_stays_under_one_that_nobody_wants_another_for() -> None:
+    desk = Desk()
+    (old,) = desk.hold("1", stop="90")
+    taken_and_bought_while_nobody_heard(desk, old)
+    assert desk.position == Decimal("0.001")
+    assert desk.asked_to_cancel == []
+    desk.after(60_000)
+    assert desk.asked_to_cancel == []
+
+
+def test_it_goes_with_that_position() -> None:
+    desk = Desk()
+    (old,) = desk.hold("1", stop="90")
+    taken_and_bought_while_nobody_heard(desk, old)
+    desk.tell(desk.trade("web_2", "0.001", side=Side.SELL))
+    assert desk.asked_to_cancel == [old.client_id]
+
+
+def test_it_goes_once_a_stop_is_wanted_and_stands() -> None:
+    desk = Desk()
+    (old,) = desk.hold("1", stop="90")
+    taken_and_bought_while_nobody_heard(desk, old)
+    desk.tell(ProtectionWanted(SYMBOL, Decimal(92), None))
+    new = desk.only_sent
+    assert desk.asked_to_cancel == []
+    desk.accept(new)
+    assert desk.asked_to_cancel == [old.client_id]
+
+
+@pytest.mark.parametrize("old_was_asked_to_go", [True, False])
+def test_of_two_such_stops_the_newer_one_stays(*, old_was_asked_to_go: bool) -> None:
+    desk = Desk()
+    if old_was_asked_to_go:
+        old, new = replaced_but_still_there(desk)
+    else:
+        (old,) = desk.hold("1", stop="90")
+        desk.now += 1
+        desk.tell(ProtectionWanted(SYMBOL, Decimal(92), None))
+        new = desk.only_sent
+        desk.connection(is_up=False)
+        desk.accept(new)
+    taken_and_bought_while_nobody_heard(desk, old, new)
+    assert desk.asked_to_cancel == [old.client_id]
+    desk.after(60_000)
+    assert new.client_id not in desk.asked_to_cancel
+
+
+def test_a_stop_that_was_asked_to_go_with_its_position_is_not_asked_again_under_the_next_one() -> None:
+    """Nobody answered, and meanwhile somebody bought by hand: it may be all there is."""
+    desk = Desk()
+    (old,) = desk.hold("1", stop="90")
+    desk.now += 60_000
+    desk.tell(desk.trade("autoclose-1", side=Side.SELL, cause=Cause.LIQUIDATION))
+    assert desk.asked_to_cancel == [old.client_id]
+    desk.tell(CancelAck(old.client_id, CancelOutcome.UNKNOWN, None, -1006))
+    desk.tell(desk.trade("web_1", "0.001"))
+    desk.after(60_000)
+    assert desk.asked_to_cancel == []
+    desk.tell(desk.trade("web_2", "0.001", side=Side.SELL))
+    assert desk.asked_to_cancel == [old.client_id]
+
+
+def test_it_goes_when_somebody_says_that_no_stop_is_wanted_and_not_when_only_a_target_is() -> None:
+    desk = Desk()
+    (old,) = desk.hold("1", stop="90")
+    taken_and_bought_while_nobody_heard(desk, old)
+    desk.tell(ProtectionWanted(SYMBOL, None, Decimal(120)))
+    assert desk.asked_to_cancel == []
+    desk.tell(NetProtection(SYMBOL, None, None))
+    assert old.client_id in desk.asked_to_cancel

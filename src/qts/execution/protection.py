@@ -4,7 +4,8 @@
 asking twice asks for nothing twice. The venue knows no pairs; the pair is ours. What always holds:
 
 - A leg belongs to one position epoch. Legs of other epochs, and all legs once less than a lot is held, are cancelled.
-  A stop of an earlier epoch that still covers this one goes last, once its successor is ACCEPTED.
+  A stop of an earlier epoch that still covers this one goes last, once its successor is ACCEPTED; one that covers
+  stays while nobody has said anything of a stop, as under what somebody bought by hand.
 - The live stops add up to at least what is held, or the step that gets there has been answered: a stop to place,
   one on its way, or EscapeNow. Legs are sized to what is held, never to what was planned.
 - A stop is replaced by placing the new one and cancelling the old one once the new one is ACCEPTED. At most
@@ -129,8 +130,10 @@ def protect(facts: ProtectionFacts, now: Instant) -> tuple[ProtectionStep, ...]:
         return tuple(steps)
     stop_steps = _stop_steps(facts, size, [leg for leg in own if leg.order.role is Role.STOP_LOSS], now)
     escaping = facts.escaping or any(type(step) is EscapeNow for step in stop_steps)
-    if facts.wanted_stop is None or escaping or _left(leg for leg in own if _holds(leg)) >= size:
+    if escaping or _left(leg for leg in own if _holds(leg)) >= size:
         steps += _cancelled(stand_ins, now)
+    else:
+        steps += _cancelled(_not_needed(stand_ins, facts, size), now)
     steps += stop_steps
     wanted = None if escaping or facts.release_target else facts.wanted_target
     targets = [leg for leg in own if leg.order.role is Role.TAKE_PROFIT]
@@ -141,6 +144,17 @@ def protect(facts: ProtectionFacts, now: Instant) -> tuple[ProtectionStep, ...]:
 def _stands_in(leg: OrderRecord, facts: ProtectionFacts) -> bool:
     """Whether a stop of an earlier position on this side still covers: it goes once its successor is ACCEPTED."""
     return leg.order.role is Role.STOP_LOSS and leg.order.side is _closing(facts) and leg.state is OrderState.ACCEPTED
+
+
+def _not_needed(stand_ins: Sequence[OrderRecord], facts: ProtectionFacts, size: Decimal) -> Sequence[OrderRecord]:
+    """Those that go although no stop of this position covers it yet."""
+    if facts.wanted_stop is not None:
+        return ()
+    if facts.drops_stop:
+        return stand_ins
+    holding = sorted((leg for leg in stand_ins if _holds(leg)), key=lambda leg: leg.sent_at)
+    kept = _enough(holding, size)
+    return [leg for leg in stand_ins if leg not in kept] if kept else _to_ask_again(stand_ins)
 
 
 def _holds(leg: OrderRecord) -> bool:
