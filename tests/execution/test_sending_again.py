@@ -3,12 +3,14 @@
 Proves: SX-3, BX-7
 """
 
+from decimal import Decimal
+
 import pytest
 
 from qts.domain.order import Side
-from qts.execution.contracts import ExecutionState, Role
+from qts.execution.contracts import ExecutionState, Role, SplitAlgorithm
 from qts.execution.events import SendOutcome
-from tests.execution.front_desk import Desk
+from tests.execution.front_desk import BTC, Desk
 from tests.execution.test_sending import NOT_PLACED, decided
 
 S = ExecutionState
@@ -56,3 +58,17 @@ def test_a_second_attempt_that_waits_already_is_not_there_twice(outcome: SendOut
     desk.after(10_000)
     assert desk.position == 0
     assert [each.attempt for each in desk.all_sent if each.role is Role.EXIT] == [1, 2]
+
+
+def test_what_is_left_after_an_attempt_filled_after_all_is_no_order_when_it_is_too_small() -> None:
+    """The first slice fills for more than it asked: of the next a part is left, worth too little."""
+    desk = Desk()
+    desk.decide(desk.decision(quantity="0.10", algorithm=SplitAlgorithm.TWAP, horizon_ms=100_000))
+    slices = [desk.only_sent]
+    desk.accept(slices[0])
+    desk.fill(slices[0], "0.02")
+    desk.fill(slices[0], "0.06", trade_id="late")
+    assert desk.position == Decimal("0.08")
+    desk.after(100_000)
+    assert all(each.quantity * 100 >= BTC.notional_min for each in desk.all_sent if each.role is Role.ENTRY)
+    assert sum(each.quantity for each in desk.all_sent[1:] if each.role is Role.ENTRY) <= Decimal("0.02")

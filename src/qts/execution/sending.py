@@ -95,12 +95,15 @@ class Sending:
         return bool(targets) or self._is_in_the_way(x, order, now)
 
     def _fitting(self, x: Execution, order: SplitOrder) -> SplitOrder | None:
-        """The slice, or what of it the decision has room for; None when there is no room."""
+        """The slice, or what of it the decision has room for; None for nothing, or too little to be an order."""
         room = self._account.orders.room_of(x.id)
         if room is None or order.quantity <= room:
             return order
-        quantity = self._account.settings.instruments[order.symbol].quantity_down(max(room, ZERO))
-        return replace(order, quantity=quantity) if quantity > 0 else None
+        instrument = self._account.settings.instruments[order.symbol]
+        quantity = instrument.quantity_down(max(room, ZERO))
+        price = x.decision.arrival_price if order.price is None else order.price
+        is_order = quantity > ZERO and (order.reduce_only or quantity * price >= instrument.notional_min)
+        return replace(order, quantity=quantity) if is_order else None
 
     def _is_in_the_way(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Whether earlier exits that rest leave the venue no room for this one; they are given up for it."""
