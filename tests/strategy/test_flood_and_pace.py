@@ -116,21 +116,3 @@ def test_a_slow_start_and_a_slow_fill_are_reported() -> None:
     multiplexer = Multiplexer(registry, pace=Pace(slow_ns=1), stopwatch=Watch(5))
     assert [each.took_ns for each in multiplexer.started(1).slow] == [5]
     assert [each.took_ns for each in multiplexer.told("a", FILL).slow] == [5]
-
-
-def test_asking_a_silent_strategy_costs_less_than_a_microsecond_over_its_own_call() -> None:
-    """200 of them on one symbol; the best of many rounds, since a busy machine is not a slow program."""
-    registry = registered({f"s{number}": Silent for number in range(200)})
-    multiplexer, views = Multiplexer(registry), Market().views(registry)
-    calls = [(seat.strategy, views[seat.key]) for seat in registry.seats]
-    multiplexer.ask(views, 0)
-    asked = own = float("inf")
-    for _ in range(300):
-        began = time.perf_counter()
-        multiplexer.ask(views, 0)
-        asked = min(asked, time.perf_counter() - began)
-        began = time.perf_counter()
-        for strategy, view in calls:
-            strategy.on_bar(view)
-        own = min(own, time.perf_counter() - began)
-    assert (asked - own) / len(calls) < 1e-6
