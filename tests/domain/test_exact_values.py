@@ -6,7 +6,7 @@ from enum import Enum
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qts.domain.errors import (
@@ -22,10 +22,31 @@ from qts.domain.errors import (
 from qts.domain.ids import canonical_json, digest, short_id
 from qts.domain.instant import format_date, format_duration, format_instant, parse_duration, parse_instant
 from qts.domain.instrument import Instrument
-from qts.domain.money import exact, exact_arithmetic, on_money_grid, plain
+from qts.domain.money import computed, exact, exact_arithmetic, on_money_grid, plain
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.waiver import Waiver
 from tests.generators import instrument
+
+
+@given(
+    st.integers(1, 10**9),
+    st.sampled_from(["0.00001", "0.001", "0.05", "0.1", "1"]),
+    st.lists(st.integers(-1000, 1000), min_size=1, max_size=6),
+)
+def test_a_price_reckoned_with_floats_is_the_step_it_was_meant_to_be(start: int, step: str, moves: list[int]) -> None:
+    """Whatever steps a strategy adds to a price on the grid, noise of the last bits moves it off no step."""
+    reckoned, steps = start * float(step), start
+    for move in moves:
+        reckoned, steps = reckoned + move * float(step), steps + move
+    assume(steps > 0 and steps >= start // 100)
+    assert computed(reckoned) == steps * Decimal(step)
+
+
+def test_computed_keeps_twelve_digits() -> None:
+    assert computed(126.77 + 2.0 + 3.0) == Decimal("131.77")
+    assert computed(0.3 - 0.1) == Decimal("0.2")
+    assert computed(1 / 3) == Decimal("0.333333333333")
+    assert computed(99999.123456) == Decimal("99999.123456")
 
 
 def test_exact_is_the_decimal_a_person_means() -> None:

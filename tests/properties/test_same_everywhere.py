@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qts.market.bars import Bars
@@ -76,6 +76,20 @@ def test_a_strategy_that_ruins_decimal_and_numpy_changes_nothing_and_leaves_no_t
     assert np.geterr() == before[1]
 
 
+FLOAT_NOISE = Knobs(
+    seed=60,
+    rows=60,
+    tick="0.01",
+    wildness=0.01,
+    gaps=False,
+    silent_bars=False,
+    funding=False,
+    mark="none",
+    brackets="none",
+)
+"""A market in which a stop at 126.77 + 2.0 + 3.0 decides: as a float, just below 131.77."""
+
+
 class Sided(Strategy):
     """Enters and leaves by a script of hours, with a pair at a fixed distance. mirrored: the other way round."""
 
@@ -113,6 +127,7 @@ def reflected(dataset: Dataset, around: float) -> Dataset:
 
 
 @settings(max_examples=100)
+@example(FLOAT_NOISE, "bbbbbb....kkb...b", Decimal("0.01"))
 @given(knobs(), st.text("..bslkx", min_size=3, max_size=30), st.sampled_from([Decimal("0.01"), Decimal(1)]))
 def test_a_short_in_the_mirrored_market_is_the_long_in_the_market(
     given: Knobs, script: str, participation: Decimal

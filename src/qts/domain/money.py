@@ -4,8 +4,9 @@ From intent to book every amount is a ``Decimal``. Money lies on a grid of
 1e-8 of the settlement asset (``MONEY_GRID``): whatever is posted to an account
 is put on that grid once, by ``on_money_grid``, so sums are exact and
 conservation is tested with ``==``. Floats live in columns and statistics; the
-two named doors between the worlds are ``exact`` and, for market prices,
-``Instrument.price``.
+named doors between the worlds are ``exact`` for what was written down,
+``computed`` for what a strategy reckoned, and ``Instrument.price`` for market
+prices.
 
 Arithmetic that touches a book runs inside ``exact_arithmetic()``: the thread's
 decimal context is not trusted, since any code in the process can change it.
@@ -49,6 +50,16 @@ def exact(value: Decimal | int | str | float) -> Decimal:
     if not number.is_finite():
         raise UsageError(f"{value!r} is not a finite number")
     return number
+
+
+def computed(value: float) -> Decimal:
+    """The decimal a finite float stands for after arithmetic: its 12 significant digits.
+
+    126.77 + 2.0 + 3.0 is 131.76999999999998 as a float. Put on a tick or lot
+    grid as that, it would lose a whole step to the noise of the last bits;
+    no venue's price or quantity has 12 digits that mean something.
+    """
+    return Decimal(format(value, ".12g"))
 
 
 def on_money_grid(amount: Decimal) -> Decimal:

@@ -16,7 +16,7 @@ from numbers import Real
 from typing import Any, TypeAlias, TypedDict, Unpack
 
 from qts.domain.errors import StrategyError, did_you_mean
-from qts.domain.money import ZERO, exact
+from qts.domain.money import ZERO, computed, exact
 from qts.domain.plain_enum import plain_members
 from qts.domain.value import value
 
@@ -245,7 +245,7 @@ def _amount(name: str, value: Number | None) -> Decimal | None:
         raise StrategyError(f"{name} must be a number, not {value!r}")
     if not math.isfinite(value):
         raise NotANumber(f"{name} is {value}", next_step="check the feature it was computed from")
-    return exact(value if isinstance(value, int | Decimal) else float(value))
+    return exact(value) if isinstance(value, int | Decimal) else computed(float(value))
 
 
 def _is_finite(value: object) -> bool:
