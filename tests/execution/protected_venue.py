@@ -27,7 +27,7 @@ class Venue:
         self.records: list[OrderRecord] = []
         self.placed = 0
         self.release = False
-        self.escaping = False
+        self.escaping_since: int | None = None
         self.said: list[object] = []
         if position != "0":
             self.hold(position)
@@ -38,7 +38,7 @@ class Venue:
         """The position becomes this much; a new epoch when it was flat or turns."""
         after = Decimal(position)
         if after and (not self.position or self.position * after < 0):
-            self.epoch, self.placed, self.escaping = self.epoch + 1, 0, False
+            self.epoch, self.placed, self.escaping_since = self.epoch + 1, 0, None
         self.position = after
 
     def hear(self, record, event, code=0):
@@ -64,7 +64,6 @@ class Venue:
             instrument=XYZ,
             position=self.position,
             epoch_id=self.epoch_id,
-            epoch_since=T0,
             wanted_stop=self.stop,
             wanted_target=self.target,
             legs=tuple(
@@ -75,7 +74,7 @@ class Venue:
             placed=self.placed,
             mark=self.mark,
             release_target=self.release,
-            escaping=self.escaping,
+            escaping_since=self.escaping_since,
         )
 
     def ask(self):
@@ -90,7 +89,7 @@ class Venue:
             elif isinstance(each, CancelLeg):
                 next(one for one in self.records if one.order.client_id == each.client_id).cancel_asked_at = self.now
             else:
-                self.escaping = True
+                self.escaping_since = self.now
         self.said += steps
         return steps
 
@@ -115,6 +114,10 @@ class Venue:
             for each in self.records
             if each.order.role is role and not each.is_final and each.order.parent_id == parent
         ]
+
+    @property
+    def escaping(self):
+        return self.escaping_since is not None
 
     @property
     def stops(self):

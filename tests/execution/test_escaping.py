@@ -256,3 +256,26 @@ def test_it_reports_what_is_true() -> None:
     assert (result.escape.returned, result.escape.left) == (1, 0)
     assert result.escape.canceled == (filled[0].client_id,)
     assert SafetyCode.FS092 in [alert.code for alert in result.alerts]
+
+
+def test_an_escape_that_nobody_trades_with_leaves_a_stop_at_the_venue_meanwhile() -> None:
+    """Should we be gone, the venue knows an end; what is given back at last takes the stop along."""
+    desk = Desk()
+    (stop,) = desk.hold("1", stop="90")
+    desk.quote("89.9", "90.1", mark="90")
+    desk.fill(stop, "0.1")
+    desk.ended(stop, OrderState.EXPIRED, "0.1")
+    assert desk.only_sent.role is Role.ESCAPE
+    started = desk.now
+    while desk.now < started + 12_000:
+        for each in [one for one in desk.all_sent if one.role is Role.ESCAPE and not desk.record(one).is_final]:
+            desk.ended(each, OrderState.EXPIRED)
+        desk.after(500)
+    stops = [each for each in desk.all_sent if each.role is Role.STOP_LOSS][1:]
+    assert [(each.quantity, each.price, each.side) for each in stops] == [(Decimal("0.9"), Decimal("88.2"), Side.SELL)]
+    assert started + 10_000 <= stops[0].send_at <= started + 10_500
+    desk.accept(stops[0])
+    leaving = [each for each in desk.all_sent if each.role is Role.ESCAPE][-1]
+    desk.fill(leaving, "0.9")
+    assert desk.position == 0
+    assert stops[0].client_id in desk.asked_to_cancel

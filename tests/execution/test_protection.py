@@ -9,7 +9,17 @@ import pytest
 
 from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderEvent
-from qts.execution.protection import CONFIRM_MAX_MS, STOPS_MAX, CancelLeg, EscapeNow, PlaceLeg, Unprotected, due
+from qts.execution.contracts import Role
+from qts.execution.protection import (
+    BACKSTOP_AFTER_MS,
+    CONFIRM_MAX_MS,
+    STOPS_MAX,
+    CancelLeg,
+    EscapeNow,
+    PlaceLeg,
+    Unprotected,
+    due,
+)
 from tests.execution.protected_venue import T0, Venue
 
 
@@ -298,9 +308,44 @@ def test_a_position_nobody_confirms_a_stop_for_is_given_back():
     assert venue.ask() == (EscapeNow(Unprotected.UNCONFIRMED),)
 
 
+@pytest.mark.parametrize(
+    ("position", "stop", "mark", "price"),
+    [("2", "90", "100", "90"), ("2", "90", "85", "83.3"), ("-2", "110", "115", "117.3")],
+)
+def test_an_escape_that_lasts_gets_a_stop_where_it_was_wished_or_at_the_collar(position, stop, mark, price):
+    venue = Venue(position, stop=stop, target=None, mark=mark)
+    venue.escaping_since = venue.now
+    assert venue.ask() == ()
+    assert due(venue.facts(), venue.now) == T0 + BACKSTOP_AFTER_MS
+    venue.now = T0 + BACKSTOP_AFTER_MS
+    (step,) = venue.ask()
+    assert (step.order.price, step.order.quantity, step.order.role) == (Decimal(price), Decimal(2), Role.STOP_LOSS)
+    venue.settle()
+    venue.now += 60_000
+    assert venue.ask() == (), "it covers"
+    venue.hear(venue.stops[0], OrderEvent.EXPIRE)
+    assert venue.ask() == (), "an escape is not escaped from"
+    venue.now += BACKSTOP_AFTER_MS
+    assert len(venue.ask()) == 1
+
+
+def test_a_stop_of_an_earlier_position_stays_while_this_one_is_escaped_from_without_its_own():
+    venue = Venue("2", target=None)
+    venue.settle()
+    venue.epoch, venue.placed = 2, 0
+    assert len(venue.ask()) == 1
+    venue.hear(venue.stops[0], OrderEvent.REJECT, -2021)
+    assert venue.ask() == (EscapeNow(Unprotected.WOULD_TRIGGER),)
+    assert venue.ask() == ()
+    venue.now += BACKSTOP_AFTER_MS
+    assert venue.ask() == (), "what stands in covers"
+    venue.hold("0")
+    assert shown(venue.ask()) == ["cancel e1.sl1"]
+
+
 def test_while_escaping_the_stop_stays_and_the_target_goes():
     venue = held()
-    venue.escaping = True
+    venue.escaping_since = venue.now
     assert shown(venue.ask()) == ["cancel e1.tp2"]
     venue.hold("1")
     venue.settle()

@@ -14,7 +14,7 @@ from qts.domain.order import Side
 from qts.domain.order_lifecycle import OrderEvent, OrderState
 from qts.execution import protection
 from qts.execution.contracts import Role
-from qts.execution.protection import STOPS_MAX, CancelLeg, PlaceLeg, due, protect
+from qts.execution.protection import BACKSTOP_AFTER_MS, STOPS_MAX, CancelLeg, PlaceLeg, due, protect
 from tests.execution.protected_venue import UNHEARD, XYZ, Venue
 
 positions = st.sampled_from(["0", "0.0004", "1", "2", "2.5", "3", "-1", "-2"])
@@ -81,11 +81,14 @@ def hold_together(venue, before, steps):
         if isinstance(each, PlaceLeg):
             order = each.order
             assert size
-            assert not venue.escaping
+            if venue.escaping:
+                assert order.role is Role.STOP_LOSS
+                assert venue.now >= venue.escaping_since + BACKSTOP_AFTER_MS
+                assert not before
             assert order.side is (Side.SELL if venue.position > 0 else Side.BUY)
             assert order.quantity == size
             assert order.reduce_only
-            assert order.price == (venue.stop if order.role is Role.STOP_LOSS else venue.target)
+            assert venue.escaping or order.price == (venue.stop if order.role is Role.STOP_LOSS else venue.target)
             if order.role is Role.TAKE_PROFIT:
                 assert len(venue.targets) == 1
                 assert not venue.release

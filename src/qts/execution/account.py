@@ -69,7 +69,7 @@ class ExecutionAccount:
         self.equity_at_start: Decimal | None = None
         self.in_doubt: dict[str, None] = {}  # symbols not reconciled since a restart
         self.foreign: dict[str, None] = {}  # symbols somebody else traded, until acknowledged
-        self.escaping: dict[str, None] = {}
+        self.escaping: dict[str, Instant] = {}  # symbols being given back, since when
         self.entering: dict[str, Execution] = {}  # executions that increase, past their precheck
         self.retry_allowed: dict[str, None] = {}  # unknown orders that another attempt may go out beside
         self.restricted = False  # a code was raised that may forbid what is under way
@@ -204,6 +204,6 @@ class ExecutionAccount:
             self.safety.facts(),
             (self.connected, self.paused, tuple(self.in_doubt), tuple(self._closed_markets)),
             (self._day, self._executed_today),
-            (tuple(self.foreign), tuple(self.escaping), tuple(self.entering), tuple(self.retry_allowed)),
+            (tuple(self.foreign), tuple(self.escaping.items()), tuple(self.entering), tuple(self.retry_allowed)),
             (self.available, self.equity, self.equity_at_start),
         )

@@ -68,7 +68,7 @@ class Escapes:
             self._count += 1
             running = Escape(f"{symbol}-x{self._count}", symbol, reason, now)
             self.active[running.id] = running
-            self._account.escaping[symbol] = None
+            self._account.escaping.setdefault(symbol, now)
         joining = self._pipeline.active(symbol) if running.whole else tuple(filter(None, (execution,)))
         for each in joining:
             if each.state is not ExecutionState.ESCAPING and not each.is_over:

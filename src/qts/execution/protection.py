@@ -4,22 +4,23 @@
 asking twice asks for nothing twice. The venue knows no pairs; the pair is ours. What always holds:
 
 - A leg belongs to one position epoch. Legs of other epochs, and all legs once less than a lot is held, are cancelled.
-  A stop of an earlier epoch that still covers this one goes last, once its successor is ACCEPTED; one that covers
-  stays while nobody has said anything of a stop, as under what somebody bought by hand.
+  A stop of an earlier one that still covers goes once its successor is ACCEPTED; one that covers stays while nobody
+  has said anything of a stop, as under what somebody bought by hand.
 - The live stops add up to at least what is held, or the step that gets there has been answered: a stop to place,
   one on its way, or EscapeNow. Legs are sized to what is held, never to what was planned.
 - A stop is replaced by placing the new one and cancelling the old one once the new one is ACCEPTED. At most
   ``STOPS_MAX`` live; the last accepted one is never cancelled while something is held, nor is its cancellation, when
   nobody confirmed it, asked for again. A stop that is doubted makes no other one superfluous.
 - A stop that the venue will not hold ends in EscapeNow: refused more than ``RETRIES_MAX`` times or for longer than
-  ``RETRY_WITHIN_MS``, ended while the position stands, beyond the mark already, or unconfirmed for ``CONFIRM_MAX_MS``.
-  A refused replacement of a stop that still covers is let be: the position is protected, if not where it was wished.
+  ``RETRY_WITHIN_MS``, ended while something is held, beyond the mark, or unconfirmed for ``CONFIRM_MAX_MS``. A refused
+  replacement of a stop that still covers is let be: the position is protected, if not where it was wished.
 - One full-size resting target makes the venue refuse other reduce-only closes, so it is resized by cancelling first
   and gives way to an exit. A target is a wish; none of its failures is an emergency.
+- An escape leaves the stop that stands and, once it lasts ``BACKSTOP_AFTER_MS`` without one that covers, places one
+  where it was wished or, beyond that, at the collar: the venue's own end, should we be gone. Tried again as late.
 - A wish of None keeps the stop that stands and takes the target away: absence removes no protection.
 
-The file does not know who performs the steps. A cancellation is asked for once and again after ``CANCEL_AGAIN_MS``,
-counted from ``cancel_asked_at``, which an unclear or refused answer leaves as it is.
+A cancellation is asked for once and again after ``CANCEL_AGAIN_MS``, counted from ``cancel_asked_at``.
 Source: reliability, sections 2.2 (protective orders) and 2.5.
 """
 
@@ -39,6 +40,7 @@ from qts.execution.client_ids import leg_id
 from qts.execution.contracts import Role, SplitOrder
 from qts.execution.orders import OrderRecord
 from qts.execution.send_outcome import WOULD_TRIGGER
+from qts.execution.stages.emergency_escape import collar_price
 from qts.execution.unknown import PROTECTIVE_AGAIN_MS
 
 STOPS_MAX: Final = 2
@@ -46,6 +48,7 @@ RETRIES_MAX: Final = 2
 RETRY_WITHIN_MS: Final[Duration] = 2_000
 RETRY_AFTER_MS: Final[tuple[Duration, ...]] = (0, 1_000)
 CONFIRM_MAX_MS: Final[Duration] = 10_000
+BACKSTOP_AFTER_MS: Final[Duration] = 10_000
 CANCEL_AGAIN_MS: Final[Duration] = 2_000
 TARGET_AGAIN_MS: Final[Duration] = 1_000
 TARGET_TRIES_MAX: Final = 3
@@ -58,21 +61,20 @@ class ProtectionFacts:
     position: signed base units. wanted_stop, wanted_target: on the tick grid. legs: every protective order of the
     symbol that has not ended, of any epoch, and those of this epoch that ended other than by filling. placed: how
     many legs this epoch has numbered. mark: the venue's mark price, None when not known. release_target: an exit
-    is at work or about to go. escaping: the position is being given back already. drops_stop: where no stop is wanted,
-    whether that was said; what nobody said anything of keeps the stop it has.
+    is at work or about to go. escaping_since: since when the position is being given back, None when it is not.
+    drops_stop: where no stop is wanted, whether that was said; what nobody said anything of keeps the stop it has.
     """
 
     instrument: Instrument
     position: Decimal
     epoch_id: str
-    epoch_since: Instant
     wanted_stop: Decimal | None
     wanted_target: Decimal | None
     legs: tuple[OrderRecord, ...]
     placed: int
     mark: Decimal | None
     release_target: bool
-    escaping: bool
+    escaping_since: Instant | None = None
     drops_stop: bool = False
 
 
@@ -128,12 +130,13 @@ def protect(facts: ProtectionFacts, now: Instant) -> tuple[ProtectionStep, ...]:
             steps += _cancelled([leg], now)
     if size == 0:
         return tuple(steps)
-    stop_steps = _stop_steps(facts, size, [leg for leg in own if leg.order.role is Role.STOP_LOSS], now)
-    escaping = facts.escaping or any(type(step) is EscapeNow for step in stop_steps)
-    if escaping or _left(leg for leg in own if _holds(leg)) >= size:
-        steps += _cancelled(stand_ins, now)
-    else:
-        steps += _cancelled(_not_needed(stand_ins, facts, size), now)
+    stops = [leg for leg in own if leg.order.role is Role.STOP_LOSS]
+    stop_steps = _stop_steps(facts, size, stops, now)
+    if facts.escaping_since is not None:
+        stop_steps += _backstop(facts, size, [*stand_ins, *stops], since=facts.escaping_since, now=now)
+    escaping = facts.escaping_since is not None or any(type(step) is EscapeNow for step in stop_steps)
+    superseded = _left(leg for leg in own if _holds(leg)) >= size
+    steps += _cancelled(stand_ins if superseded else _not_needed(stand_ins, facts, size), now)
     steps += stop_steps
     wanted = None if escaping or facts.release_target else facts.wanted_target
     targets = [leg for leg in own if leg.order.role is Role.TAKE_PROFIT]
@@ -168,7 +171,7 @@ def _works(leg: OrderRecord) -> bool:
 def _stands(facts: ProtectionFacts, held: Decimal) -> bool:
     """Whether the pair is plainly there: the usual case, seen without building anything."""
     stop, target = facts.wanted_stop, facts.wanted_target
-    if held < facts.instrument.lot or facts.release_target or facts.escaping or stop is None:
+    if held < facts.instrument.lot or facts.release_target or facts.escaping_since is not None or stop is None:
         return False
     for leg in facts.legs:
         order = leg.order
@@ -188,6 +191,9 @@ def _stands(facts: ProtectionFacts, held: Decimal) -> bool:
 def due(facts: ProtectionFacts, now: Instant) -> Instant | None:
     """The earliest instant after ``now`` at which time alone may change the answer, or None."""
     instants = [at for leg in facts.legs for at in _waits_of(leg) if at > now]
+    if facts.escaping_since is not None:
+        ends = [leg.updated_at for leg in facts.legs if leg.is_final]
+        instants += [at for each in (facts.escaping_since, *ends) if (at := each + BACKSTOP_AFTER_MS) > now]
     return min(instants, default=None)
 
 
@@ -212,7 +218,7 @@ def _stop_steps(  # noqa: PLR0911 - one situation, one answer
     live = [leg for leg in own if not leg.is_final]
     again: list[ProtectionStep] = _cancelled(_to_ask_again(live), now)
     wanted = facts.wanted_stop
-    if facts.escaping:
+    if facts.escaping_since is not None:
         return again
     if wanted is None:
         given_up = [leg for leg in live if leg.cancel_asked_at is None] if facts.drops_stop else []
@@ -237,6 +243,21 @@ def _stop_steps(  # noqa: PLR0911 - one situation, one answer
         least = min(working, key=lambda leg: (leg.order.price == wanted, leg.left, _number(leg)))
         return again + _cancelled([least], now)
     return again
+
+
+def _backstop(
+    facts: ProtectionFacts, size: Decimal, stops: Sequence[OrderRecord], *, since: Instant, now: Instant
+) -> list[ProtectionStep]:
+    """The stop of an escape that lasts: the venue's end of it, should we be gone."""
+    wanted, mark, live = facts.wanted_stop, facts.mark, [leg for leg in stops if not leg.is_final]
+    stays = [leg for leg in live if leg.cancel_asked_at is None]
+    tried = max([since, *(leg.updated_at for leg in stops if leg.is_final)])
+    if wanted is None or mark is None or len(live) >= STOPS_MAX or _left(stays) >= size:
+        return []
+    price = collar_price(mark, _closing(facts), facts.instrument) if _is_beyond(facts, wanted) else wanted
+    if price is None or now < tried + BACKSTOP_AFTER_MS:
+        return []
+    return [PlaceLeg(_leg(facts, Role.STOP_LOSS, price, size, number=facts.placed + 1, now=now))]
 
 
 def _to_ask_again(live: Sequence[OrderRecord]) -> list[OrderRecord]:
@@ -291,9 +312,7 @@ def _new_stop(
 
 def _ended_working(leg: OrderRecord) -> bool:
     """Whether the stop itself is over, as when its market order found no taker, and not merely its placing."""
-    if leg.state is OrderState.EXPIRED:
-        return True
-    return leg.state is OrderState.REJECTED and leg.accepted_at is not None
+    return leg.state is OrderState.EXPIRED or (leg.state is OrderState.REJECTED and leg.accepted_at is not None)
 
 
 def _in_a_row(refused: Sequence[OrderRecord]) -> list[OrderRecord]:

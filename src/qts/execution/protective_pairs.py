@@ -123,14 +123,13 @@ class ProtectivePairs:
             instrument=account.settings.instruments[symbol],
             position=position.quantity,
             epoch_id=position.epoch_id,
-            epoch_since=position.since,
             wanted_stop=wanted.stop,
             wanted_target=wanted.target,
             legs=tuple(wanted.legs),
             placed=wanted.placed,
             mark=None if quote is None else quote.mark,
             release_target=release_target,
-            escaping=symbol in account.escaping,
+            escaping_since=account.escaping.get(symbol),
             drops_stop=wanted.drops_stop,
         )
         for step in protect(facts, now):
@@ -147,7 +146,7 @@ class ProtectivePairs:
                         account.ask_cancel(record, now)
                 case EscapeNow(why):
                     return why
-        wanted.due = due(facts, now) if wanted.legs else None
+        wanted.due = due(facts, now) if wanted.legs or facts.escaping_since is not None else None
         return None
 
     def cares_for(self, symbol: str) -> bool:

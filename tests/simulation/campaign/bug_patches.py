@@ -319,7 +319,7 @@ def _escape_around_the_target() -> None:
 
     def keep(real: Callable[..., Any]) -> Callable[..., Any]:
         return lambda facts, now: real(
-            replace(facts, escaping=False, release_target=False) if facts.escaping else facts, now
+            replace(facts, escaping_since=None, release_target=False) if facts.escaping_since else facts, now
         )
 
     wrapped(escapes.stage, "next_step", wrap)

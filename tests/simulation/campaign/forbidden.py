@@ -130,6 +130,9 @@ class Forbidden:
         elif alert.message.startswith(tuple(f"{each}:" for each in _PAUSING)):
             self._paused = "an escape paused it"
 
+    def escaping(self, symbol: str) -> bool:
+        return symbol in self._escaping
+
     # -- sends --------------------------------------------------------------------------
 
     def sent(self, order: SplitOrder) -> None:

@@ -207,7 +207,8 @@ class Oracle:
     def _judge_price(self, order: SplitOrder) -> None:
         quote = self.quotes.get(order.symbol)
         mark, position = None if quote is None else quote.mark, self.position.get(order.symbol, ZERO)
-        if (wrong := self._prices.wrong(order, position, mark)) is not None:
+        escaping = self._forbidden.escaping(order.symbol)
+        if (wrong := self._prices.wrong(order, position, mark, escaping=escaping)) is not None:
             self.fail("INV-11", f"{order.client_id}: {wrong}")
 
     # -- the machine's records against the rows -------------------------------------------

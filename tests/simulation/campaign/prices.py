@@ -32,12 +32,17 @@ class WantedPrices:
         if target is not None:
             self._targets[symbol, target] = None
 
-    def wrong(self, order: SplitOrder, position: Decimal, mark: Decimal | None) -> str | None:
-        """What is wrong with the order's price, type and side, or None. position: signed, by the rows."""
+    def wrong(
+        self, order: SplitOrder, position: Decimal, mark: Decimal | None, *, escaping: bool = False
+    ) -> str | None:
+        """What is wrong with the order's price, type and side, or None. position: signed, by the rows.
+
+        escaping: the position is being given back; its stop may then be at the escape's collar too.
+        """
         price = order.price
         match order.role:
             case Role.STOP_LOSS:
-                return self._wrong_stop(order, position, mark)
+                return self._wrong_stop(order, position, mark, escaping=escaping)
             case Role.TAKE_PROFIT:
                 if order.type is not OrderType.LIMIT or price is None:
                     return f"a target of type {order.type}"
@@ -48,7 +53,9 @@ class WantedPrices:
                     return f"{price} is far from {mark}"
         return None
 
-    def _wrong_stop(self, order: SplitOrder, position: Decimal, mark: Decimal | None) -> str | None:
+    def _wrong_stop(  # noqa: PLR0911 - one fault, one answer
+        self, order: SplitOrder, position: Decimal, mark: Decimal | None, *, escaping: bool
+    ) -> str | None:
         price = order.price
         if order.type is not OrderType.STOP or price is None:
             return f"a stop of type {order.type}"
@@ -56,6 +63,8 @@ class WantedPrices:
             return f"stop to {order.side} for a position of {position}"
         if order.quantity < abs(position):
             return f"a stop over {order.quantity} for a position of {position}"
+        if escaping and mark is not None and abs(price - mark) <= COLLAR * mark:
+            return None
         if (order.symbol, price) not in self._stops:
             return f"nobody wanted a stop at {price}"
         if mark is not None and abs(price - mark) > STOP_DISTANCE_MAX * mark:

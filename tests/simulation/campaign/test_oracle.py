@@ -150,6 +150,15 @@ def test_a_stop_covers_the_position_at_the_price_that_was_wanted(order: SplitOrd
     assert _told(oracle, (decided,), SendOrder(order)) == found_as
 
 
+@pytest.mark.parametrize(("price", "found_as"), [("1960.0", ""), ("1700.0", "INV-11")])
+def test_while_a_position_is_escaped_from_its_stop_may_be_at_the_collar(price: str, found_as: str) -> None:
+    oracle = Oracle(INSTRUMENTS, POSITION_MAX)
+    oracle.quotes[SYMBOL] = QUOTE
+    oracle.position[SYMBOL] = Decimal("0.1")
+    escape = OperatorSaid(OperatorVerb.ESCAPE, "operator", "away", symbol=SYMBOL)
+    assert _told(oracle, (escape,), SendOrder(stop(price=price))) == found_as
+
+
 def test_an_exit_that_is_refused_because_of_a_target_known_to_rest_is_seen() -> None:
     truth, exits = Truth(), ExitsInTheWay()
     target = replace(stop(price="2020.0"), client_id="tp1", type=OrderType.LIMIT, role=Role.TAKE_PROFIT)

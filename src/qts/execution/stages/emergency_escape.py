@@ -3,8 +3,9 @@
 Our own working orders are cancelled first, the resting reduce-only ones before
 the rest, because the venue refuses a close while they stand. Then what is to be
 given back goes out inside the collar, and after two seconds at market, in
-pieces the venue takes. The protective stop stays until nothing is held. When
-the broker is not to be trusted only the cancelling is done.
+pieces the venue takes. The protective stop stays until nothing is held; an
+escape that lasts and has none is given one by protection.py. When the broker is
+not to be trusted only the cancelling is done.
 
 ``next_step`` is asked again after everything that happens, and answers with
 what is missing: it may be asked twice without harm.
@@ -87,7 +88,9 @@ def _order(facts: EscapeFacts, now: Instant) -> SplitOrder:
     quantity = abs(facts.to_return)
     if facts.quantity_max is not None:
         quantity = min(quantity, facts.quantity_max)
-    price = _collar_price(facts, side) if facts.placed == 0 else None
+    price = None
+    if facts.placed == 0 and facts.quote is not None:
+        price = collar_price(facts.quote.mark, side, facts.instrument)
     return SplitOrder(
         client_id=leg_id(facts.escape_id, "esc", facts.placed + 1),
         parent_id=facts.escape_id,
@@ -104,11 +107,8 @@ def _order(facts: EscapeFacts, now: Instant) -> SplitOrder:
     )
 
 
-def _collar_price(facts: EscapeFacts, side: Side) -> Decimal | None:
-    """The worst price the collar allows, so that the order crosses; None without a quote."""
-    if facts.quote is None:
-        return None
-    worst = facts.quote.mark * (1 + side.sign * COLLAR)
-    instrument = facts.instrument
+def collar_price(mark: Decimal, side: Side, instrument: Instrument) -> Decimal | None:
+    """The worst price the collar allows a trade on ``side``; None where that is no price."""
+    worst = mark * (1 + side.sign * COLLAR)
     price = instrument.price_down(worst) if side is Side.BUY else instrument.price_up(worst)
     return price if price > ZERO else None
