@@ -99,7 +99,8 @@ class OrderRecord:
         return True
 
     def facts(self) -> tuple[object, ...]:
-        return (self.order.client_id, self.state.value, self.filled, self.notional, self.told, self.venue_id)
+        so_far = (self.filled, self.notional, self.told, self.cancel_asked_at, self.doubted_at)
+        return (self.order.client_id, self.state.value, self.venue_id, *so_far)
 
 
 class OverParentError(Exception):

@@ -162,7 +162,7 @@ class ProtectivePairs:
         return tuple(self.wanted)
 
     def facts(self) -> tuple[object, ...]:
-        wanted = tuple((w.epoch_id, w.stop, w.target, w.placed) for w in self.wanted.values())
+        wanted = tuple((w.epoch_id, w.stop, w.target, w.drops_stop, w.placed) for w in self.wanted.values())
         return (wanted, tuple((order.order_id, at) for order, at in self._entered.values()))
 
 
