@@ -184,6 +184,13 @@ class VirtualBooks:
         self._come[order_id] = after
         return postings
 
+    def left(self, order_id: str, shares: Iterable[Share]) -> dict[tuple[str, str], Decimal]:
+        """What of each share, by its key, has not come yet, base units. shares: the order's own."""
+        given = sorted(shares, key=lambda share: share.key)
+        sizes = [share.quantity for share in given]
+        come = due(min(self._come.get(order_id, ZERO), sum(sizes, start=ZERO)), sizes, self._lot)
+        return {share.key: share.quantity - part for share, part in zip(given, come, strict=True)}
+
     def cross(self, cross: Cross, price: Decimal) -> tuple[Posting, ...]:
         """Two strategies give each other what both want, at one price; who closes is told first."""
         self._known((cross.buyer.strategy_id, cross.seller.strategy_id))

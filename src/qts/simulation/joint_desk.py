@@ -7,12 +7,12 @@ what is allowed is what the loop is given. A strategy's own stop that its bar
 touched is an exit like any other, and no limit stops an exit.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from qts.domain.errors import StrategyError
 from qts.domain.instant import Duration, Instant
 from qts.domain.money import ZERO, exact_arithmetic
-from qts.domain.order import Effect, Order
+from qts.domain.order import Effect, Order, OrderType
 from qts.execution.contracts import OrderDecision
 from qts.execution.cycle import DecisionCycle, Desk, Plan, Ways
 from qts.risk.gate import AccountState, Approved, RiskGate
@@ -63,27 +63,28 @@ class JointDesk:
         self._ordinal = 0
 
     def decide(
-        self, answers: Sequence[Said], present: Sequence[JointSymbol], now: Instant, *, leaving: Collection[str] = ()
+        self,
+        answers: Sequence[Said],
+        present: Sequence[JointSymbol],
+        now: Instant,
+        *,
+        leaving: Iterable[tuple[JointSymbol, str, str]] = (),
     ) -> tuple[OrderDecision, ...]:
         """What is to be executed now, reductions first.
 
-        present: the symbols whose bar has just closed. leaving: halted strategies whose positions are to be closed.
+        present: the symbols whose bar has just closed. leaving: symbol, book and reason of what the guardian closes.
         """
         fired = [(each, strategy_id, why) for each in present for strategy_id, why in each.fired()]
-        fired += [
-            (each, strategy_id, "the guardian closes what a halted strategy left")
-            for each in present
-            for strategy_id in sorted(leaving)
-            if strategy_id in each.books.books and each.books.books[strategy_id].position
-            if all(strategy_id != other for where, other, _ in fired if where is each)
-        ]
+        stopped = {(each.symbol, strategy_id) for each, strategy_id, _ in fired}
+        fired += [left for left in leaving if (left[0].symbol, left[1]) not in stopped]
         if not answers and not fired:
             return ()
         with exact_arithmetic():
             self.limits.mark(now)
             wants: dict[str, list[Want]] = {}
             for each, strategy_id, why in fired:
-                wants.setdefault(each.symbol, []).append(self._exit(each, strategy_id, why, now))
+                if each.left_to_close(strategy_id):
+                    wants.setdefault(each.symbol, []).append(self._exit(each, strategy_id, why, now))
             for said in answers:
                 self._want(said, now, wants)
             decisions: list[OrderDecision] = []
@@ -95,7 +96,8 @@ class JointDesk:
     def _exit(self, each: JointSymbol, strategy_id: str, why: str, now: Instant) -> Want:
         self._ordinal += 1
         order_id = f"{each.symbol}-{now}-v{self._ordinal}"
-        return each.exit_want(strategy_id, order_id, self._members[strategy_id].priority, why)
+        priority = self._members[strategy_id].priority if strategy_id in self._members else 0
+        return each.exit_want(strategy_id, order_id, priority, why)
 
     def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
         """What the strategy's own book makes of its words: sized, judged by its own rules, then its staged limits."""
@@ -119,6 +121,8 @@ class JointDesk:
             if closes and leaving:
                 continue  # its own stop takes it out already
             quantity = self.limits.of_strategy(each, strategy_id, order, now)
+            if closes and order.type is OrderType.MARKET:
+                quantity = min(quantity, each.left_to_close(strategy_id))
             if not quantity:
                 continue
             each.will_protect(strategy_id, order.order_id, order.stop_loss, order.take_profit)
@@ -151,6 +155,9 @@ class JointDesk:
     # -- from wants to the machine ----------------------------------------------------------------
 
     def _arbitrated(self, each: JointSymbol, wants: list[Want], now: Instant) -> list[OrderDecision]:
+        if each.flattening:
+            self._withhold(each, wants, now)
+            return []
         book, lot = each.venue.book, each.instrument.lot
         is_open = self._line.controller.account.why_no_increase(each.symbol, "") is None
         found = arbitrate(
@@ -181,6 +188,19 @@ class JointDesk:
             if approved is not None:
                 decisions.append(OrderDecision(approved.order, price, strategy_id=net.owner))
         return decisions
+
+    def _withhold(self, each: JointSymbol, wants: Iterable[Want], now: Instant) -> None:
+        """Every book is on its way out, at one price."""
+        self.withheld += [
+            Withheld(
+                at=now,
+                strategy_id=want.strategy_id,
+                symbol=each.symbol,
+                quantity=want.quantity,
+                reason=f"{each.symbol} is being flattened",
+            )
+            for want in wants
+        ]
 
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
         """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""

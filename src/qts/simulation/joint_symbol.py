@@ -51,7 +51,7 @@ class OwnPair:
 class JointSymbol:
     """postings: what each strategy had of every fill, funding and cross, with the row of the bar it was in.
 
-    fills: how many the venue had. row: of the present bar.
+    fills: how many the venue had. row: of the present bar. flattening: every book is being closed, on a word.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class JointSymbol:
         self.crossing: list[Cross] = []
         self.fills = 0
         self.row = -1
+        self.flattening = False
         self._orders = orders
         self._shares: dict[str, tuple[Share, ...]] = {}
         self._brought: dict[tuple[str, str], OwnPair] = {}
@@ -126,6 +127,27 @@ class JointSymbol:
                 buy, sell = (buy + part, sell) if record.order.side is Side.BUY else (buy, sell + part)
         return buy, sell
 
+    def left_to_close(self, strategy_id: str) -> Decimal:
+        """What of a book's position no order at market is on its way to close, base units.
+
+        The venue's reduce-only looks at the net: it would not keep a second exit from turning the strategy's book.
+        """
+        parents = {
+            first_id(each.order.parent_id)
+            for each in self._orders.live(self.symbol)
+            if each.order.type is OrderType.MARKET
+        }
+        left = self.books.books[strategy_id].position.copy_abs()
+        for parent in parents:
+            shares = self._shares.get(parent, ())
+            if any(share.strategy_id == strategy_id and share.closes for share in shares):
+                coming = self.books.left(parent, shares)
+                left -= sum(
+                    (coming[share.key] for share in shares if share.strategy_id == strategy_id and share.closes),
+                    start=ZERO,
+                )
+        return max(left, ZERO)
+
     # -- what happens -------------------------------------------------------------------------
 
     def cross_at(self, price: Decimal) -> None:
@@ -133,6 +155,11 @@ class JointSymbol:
         crossing, self.crossing = self.crossing, []
         for cross in crossing:
             self._post(self.books.cross(cross, price))
+
+    def close_flat(self, price: Decimal) -> None:
+        """Where the net is flat, no order is needed to close every book: they close against each other."""
+        if not self.venue.book.position:
+            self._post(self.books.flatten(Side.BUY, ZERO, price, ZERO))
 
     def heard(self, fill: Fill) -> None:
         self.fills += 1
@@ -235,7 +262,7 @@ class JointSymbol:
         return found
 
     def exit_want(self, strategy_id: str, order_id: str, priority: int, why: str) -> Want:
-        """All the strategy holds, given back at market."""
+        """All the strategy holds, but for what is on its way back, given back at market."""
         position = self.books.books[strategy_id].position
         side = Side.SELL if position > ZERO else Side.BUY
         return Want(
@@ -243,7 +270,7 @@ class JointSymbol:
             order_id,
             side,
             OrderType.MARKET,
-            position.copy_abs(),
+            self.left_to_close(strategy_id),
             None,
             closes=True,
             priority=priority,
@@ -292,6 +319,11 @@ class JointSymbol:
     def equity_of(self, strategy_id: str, out: Floats) -> None:
         """The strategy's equity on the symbol at every close, quote; ``out``: float64, shape (bars,)."""
         self._held[strategy_id].mark(self.columns.mark_close, out)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether no book holds anything, quarantine included."""
+        return not any(book.position for book in self.books.books.values())
 
     @property
     def strategy_ids(self) -> tuple[str, ...]:

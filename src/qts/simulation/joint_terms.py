@@ -11,6 +11,7 @@ from qts.domain.waiver import Waiver
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.policy import RiskLimits
 from qts.simulation.costs import Frictions
+from qts.simulation.operator_words import Word
 from qts.strategy.arbitration import Rule
 from qts.strategy.strategy import Strategy
 
@@ -50,6 +51,7 @@ class JointTerms:
     """Under what the account is run. rule: what becomes of entries that stand against each other.
 
     limits: of each strategy's own book, and of sizing. policies: the staged limits, None for none of them.
+    operator: what is said while it runs.
     """
 
     rule: Rule = Rule.NET
@@ -58,3 +60,4 @@ class JointTerms:
     limits: RiskLimits = field(default_factory=RiskLimits)
     policies: LimitPolicies | None = field(default_factory=LimitPolicies)
     waivers: tuple[Waiver, ...] = ()
+    operator: tuple[Word, ...] = ()

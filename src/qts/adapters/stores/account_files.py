@@ -23,11 +23,12 @@ from qts.domain.virtual_books import Posting
 from qts.domain.waiver import Waiver
 from qts.risk.limits import LimitName, Measured, measured
 from qts.simulation.joint_result import BookSums, GateWord, JointResult, Withheld
+from qts.simulation.operator_words import WordTold
 from qts.strategy.multiplexer import Halted
 from qts.worlds.account_plan import AccountPlan
 from qts.worlds.policy_parsing import no_lines, read_block
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +165,8 @@ def _result_text(result: JointResult) -> dict[str, object]:
         "fills": dict(result.fills),
         "crossed": result.crossed,
         "halted": [row_of(each) for each in result.halted],
+        "in_care": [list(each) for each in result.in_care],
+        "operator": [row_of(each) for each in result.operator],
         "gate": [row_of(each) for each in result.gate],
         "withheld": [row_of(each) for each in result.withheld],
         "distances": [_distance_text(each) for each in result.distances],
@@ -188,6 +191,8 @@ def _result(text: Mapping[str, Any]) -> JointResult:
         fills=text["fills"],
         crossed=text["crossed"],
         halted=values_of(Halted, text["halted"]),
+        in_care=tuple((whose, symbol) for whose, symbol in text["in_care"]),
+        operator=values_of(WordTold, text["operator"]),
         gate=values_of(GateWord, text["gate"]),
         withheld=values_of(Withheld, text["withheld"]),
         said={},
