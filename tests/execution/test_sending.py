@@ -202,7 +202,7 @@ def test_a_short_balance_at_the_venue_cancels_the_rest_and_keeps_what_filled(cod
     desk.refuse(desk.only_sent, SendOutcome.REJECTED, code)
     assert desk.codes == [SafetyCode.GR061]
     assert desk.asked_to_cancel == [first.client_id]
-    desk.cancelled(first)
+    desk.cancelled(first, "0.25")
     result = desk.results[-1]
     assert (result.state, result.filled, result.reason) == (S.COMPLETE, Decimal("0.25"), "the balance is short")
     desk.after(600_000)

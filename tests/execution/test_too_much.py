@@ -38,24 +38,50 @@ def escapes(desk):
     return [order for order in desk.all_sent if order.role is Role.ESCAPE]
 
 
-def test_rest_of_a_decision_stays_within_the_decision():
+def in_part_and_given_up(named):
+    """0.4 of 1 filled, its time is over, and the venue has cancelled it."""
     desk = Desk()
     desk.decide(desk.decision())
     entry = desk.only_sent
     desk.accept(entry)
     desk.fill(entry, "0.4")
     desk.after(61_000)
-    desk.cancelled(entry)
+    desk.cancelled(entry, named)
+    return desk, entry
+
+
+def test_no_rest_goes_out_before_it_is_known_how_much_had_filled():
+    desk, entry = in_part_and_given_up(named=None)
+    assert [order for order in desk.sent if order.role is Role.ENTRY] == []
+    assert desk.queried == [entry.client_id]
+    desk.fill(entry, "0.6")
+    desk.after(60_000)
+    assert desk.position == 1
+    assert len(desk.all_sent) == 1
+
+
+@pytest.mark.parametrize("told_by", ["query", "snapshot"])
+def test_the_rest_goes_out_once_it_is_known(told_by):
+    desk, entry = in_part_and_given_up(named=None)
+    desk.after(1_000)
+    if told_by == "query":
+        ended = replace(desk.listed(entry, "0.4"), state=OrderState.CANCELED)
+        desk.tell(QueryAnswer(entry.client_id, ended))
+    else:
+        desk.snapshot("0.4")
+    assert desk.only_sent.quantity == Decimal("0.6")
+
+
+def test_what_fills_although_the_venue_had_named_less_is_given_back():
+    desk, entry = in_part_and_given_up(named="0.4")
     rest = desk.only_sent
     desk.accept(rest)
     desk.fill(entry, "0.6")
     desk.fill(rest)
     desk.after(60_000)
-    assert (
-        desk.position <= 1
-        or desk.codes[-1].value == "FS070"
-        or any("back" in order.client_id for order in desk.all_sent)
-    )
+    assert SafetyCode.FS070 in desk.codes
+    (back,) = [order for order in desk.all_sent if "back" in order.client_id]
+    assert back.quantity == desk.position - 1 == Decimal("0.6")
 
 
 def test_two_overfills_at_one_instant_are_both_given_back():

@@ -154,7 +154,7 @@ class ExecutionAccount:
             if each.symbol == symbol and each.decision.order.side is side
         )
         counted = (
-            each.told - each.filled
+            each.at_risk - each.filled
             for each in self.orders.owed(symbol)
             if each.order.role is Role.ENTRY and each.order.side is side and each.order.parent_id not in self.entering
         )

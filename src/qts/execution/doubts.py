@@ -57,7 +57,7 @@ class _Symbol:
 
 
 class Doubts:
-    """absent, retries: what the protocol concluded, until the controller acted on it.
+    """absent, retries, settled: what was concluded, until the controller acted on it.
 
     watches: whether anything was ever open, or is asked for by the clock; until then no time is due.
     """
@@ -70,6 +70,7 @@ class Doubts:
         self.watches = account.settings.reconcile_ms is not None
         self.absent: list[OrderRecord] = []
         self.retries: list[OrderRecord] = []
+        self.settled: list[OrderRecord] = []
         if account.settings.reconcile_ms is not None:
             for each in self._symbols.values():
                 each.next_at = 0
@@ -91,7 +92,7 @@ class Doubts:
         if self._cases:
             self._cases.pop(record.order.client_id, None)
             self._account.retry_allowed.pop(record.order.client_id, None)
-        if record.told > record.filled:
+        if record.told > record.filled or record.unnamed:
             self._want(record.order.symbol, now)
 
     def on_answer(self, answer: QueryAnswer, now: Instant) -> tuple[Event, ...]:
@@ -278,6 +279,8 @@ class Doubts:
         found, self._found = self._found, None
         if found is None:
             return
+        if found.gap == 0:
+            self.settled += self._account.orders.agreed(found.symbol, found.as_of)
         for client_id in tuple(self._cases):
             record = self._account.orders.find(client_id)
             if record is not None and record.order.symbol == found.symbol:

@@ -1,8 +1,9 @@
 """The places where a process can die between a thought and its deed, as one named call each.
 
-In production ``nothing_happens`` stands there. In the simulation the call may
-raise, and then the process is gone: what was not stored is lost, what was
-stored and not performed has to be found out at the next start.
+Whoever drives the machine calls it; a backtest, which cannot die in between,
+does not. In a live process *(not yet)* ``nothing_happens`` stands there. In the
+simulation the call may raise, and then the process is gone: what was not stored
+is lost, what was stored and not performed has to be found out at the next start.
 """
 
 from collections.abc import Callable

@@ -34,7 +34,7 @@ class OrderRecord:
     filled means that a trade has not been heard yet: the end of such an order is
     not the end of its fills. accepted_at: when the venue was first known to work it. code: the venue's error code
     when it refused, else 0. cancel_tries: how often its end was asked for. doubted_at: since when the venue has to say
-    again that it works it, None while it need not.
+    again that it works it, None while it need not. unnamed: it ended and the venue did not say how much had filled.
     """
 
     __slots__ = (
@@ -49,6 +49,7 @@ class OrderRecord:
         "sent_at",
         "state",
         "told",
+        "unnamed",
         "updated_at",
         "venue_id",
     )
@@ -67,6 +68,7 @@ class OrderRecord:
         self.accepted_at: Instant | None = None
         self.code = 0
         self.doubted_at: Instant | None = None
+        self.unnamed = False
 
     @property
     def left(self) -> Decimal:
@@ -79,7 +81,7 @@ class OrderRecord:
     @property
     def is_settled(self) -> bool:
         """Final, and every trade the venue counted has been heard."""
-        return self.state.is_final and self.filled >= self.told
+        return self.state.is_final and self.filled >= self.told and not self.unnamed
 
     @property
     def is_asked_and_unknown(self) -> bool:
@@ -88,8 +90,9 @@ class OrderRecord:
 
     @property
     def at_risk(self) -> Decimal:
-        """The most that may be or become filled: all of it while it may live, what filled once it ended."""
-        return max(self.filled, self.told) if self.state.is_final else max(self.order.quantity, self.filled)
+        """The most that may be or become filled: all of it while it may live, what filled once that is known."""
+        is_known = self.state.is_final and not self.unnamed
+        return max(self.filled, self.told) if is_known else max(self.order.quantity, self.filled)
 
     def move(self, event: OrderEvent, now: Instant) -> bool:
         """Whether the state changed. Raises IllegalTransition."""
@@ -108,7 +111,7 @@ class OrderRecord:
         return True
 
     def facts(self) -> tuple[object, ...]:
-        so_far = (self.filled, self.notional, self.told, self.cancel_asked_at, self.doubted_at)
+        so_far = (self.filled, self.notional, self.told, self.cancel_asked_at, self.doubted_at, self.unnamed)
         return (self.order.client_id, self.state.value, self.venue_id, *so_far)
 
 
@@ -211,20 +214,39 @@ class OrderLedger:
         if record.told <= filled:
             record.told = filled
             if self.owing:
-                self.owing.pop(record.order.client_id, None)
+                record.unnamed = record.unnamed and filled < record.order.quantity
+                self._weigh(record)
         self.hear(record, _FILL_LAST if filled >= record.order.quantity else _FILL_PART, now)
 
     def tell(self, record: OrderRecord, filled: Decimal) -> None:
         """The venue says how much of the order has filled, cumulative; what of it was not heard is owed."""
-        record.told = max(record.told, filled)
-        if record.told > record.filled:
+        record.told, record.unnamed = max(record.told, filled), False
+        self._weigh(record)
+
+    def leave_unnamed(self, record: OrderRecord) -> None:
+        """It ended and the venue did not say how much had filled; that is owed too, until something tells."""
+        record.unnamed = record.told < record.order.quantity
+        self._weigh(record)
+
+    def _weigh(self, record: OrderRecord) -> None:
+        if record.unnamed or record.told > record.filled:
             self.owing[record.order.client_id] = record
+        else:
+            self.owing.pop(record.order.client_id, None)
+
+    def agreed(self, symbol: str, as_of: Instant) -> list[OrderRecord]:
+        """The venue's position was ours at ``as_of``: what ended before has filled what was heard. Those it settles."""
+        settled = [each for each in self.owed(symbol) if each.unnamed and each.updated_at < as_of]
+        for record in settled:
+            record.unnamed = False
+            self._weigh(record)
+        return settled
 
     def forgive(self, symbol: str) -> None:
         """Nothing more is owed on the symbol: what was counted is accounted for in another way."""
-        for record in [each for each in self.owing.values() if each.order.symbol == symbol]:
-            record.told = record.filled
-            del self.owing[record.order.client_id]
+        for record in self.owed(symbol):
+            record.told, record.unnamed = record.filled, False
+            self._weigh(record)
 
     def owed(self, symbol: str) -> list[OrderRecord]:
         return [each for each in self.owing.values() if each.order.symbol == symbol] if self.owing else []

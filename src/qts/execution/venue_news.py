@@ -160,6 +160,10 @@ class VenueNews:
     def _ended(self, record: OrderRecord, event: OrderEnded, now: Instant) -> None:
         if event.filled is not None:
             self._account.orders.tell(record, event.filled)
+        elif not record.is_final:
+            self._account.orders.leave_unnamed(record)
+            if record.unnamed:
+                self._ask(record)
         self._move(record, _ENDED[event.state], now)
         self._doubts.heard(record, now)
         self._forward(record, now)
@@ -204,11 +208,12 @@ class VenueNews:
         doubts = self._doubts
         absent, doubts.absent = doubts.absent, []
         retries, doubts.retries = doubts.retries, []
+        settled, doubts.settled = doubts.settled, []
         for record in absent:
             self._move(record, OrderEvent.PROVE_ABSENT, now)
         for record in retries:
             self._pipeline.retry(record, now)
-        for record in (*absent, *retries):
+        for record in (*absent, *retries, *settled):
             self._forward(record, now)
 
     def _forward(self, record: OrderRecord, now: Instant) -> None:

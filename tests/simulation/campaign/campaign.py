@@ -47,6 +47,9 @@ PER_HUNDRED = {
     "crash random": 10,
     "quiet looks": 20_000,
     "known fills": 3_000,
+    "ends without a quantity": 500,
+    "FS070": 3,
+    "FS090": 10,
 } | {f"fault {family}": 10 for family in FAMILIES}
 NO_FILLS_SHARE_MAX = 0.05
 DUE_MIN = 10

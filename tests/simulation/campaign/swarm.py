@@ -101,7 +101,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """shuffled: simultaneous things happen in any order. killed: an operator kills the account as the faults end."""
+    """shuffled: simultaneous things happen in any order. killed: an operator kills the account as the faults end.
+
+    unnamed: the venue never says how much of an order had filled when it ends.
+    """
 
     seed: int
     start: int
@@ -112,6 +115,7 @@ class Plan:
     crashes: tuple[Crash, ...]
     shuffled: bool
     killed: bool
+    unnamed: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -130,6 +134,7 @@ def plan_from_json(text: str) -> Plan:
         crashes=tuple(Crash(**each) for each in raw["crashes"]),
         shuffled=raw["shuffled"],
         killed=raw["killed"],
+        unnamed=raw.get("unnamed", False),
     )
 
 
@@ -159,6 +164,7 @@ def draw(seed: int, *, crash_point: str | None = None) -> Plan:
         crashes=crashes,
         shuffled=swarm.random() < 0.2,
         killed=swarm.random() < 0.15,
+        unnamed=stream(seed, "unnamed").random() < 0.3,
     )
 
 
