@@ -10,9 +10,9 @@ reduction shared pro rata; and what is left goes to the one machine.
 The machine, its loop and its route are those of every other run: they see
 orders of the account and know nothing of strategies.
 
-Assumes, besides what a run on bars assumes: the wallet of each symbol is the
-sum of what its strategies were given for it, as if transferred there; what two
-strategies want of each other is crossed at the next open, free of fees.
+Assumes, besides what a run on bars assumes: all symbols use one wallet, margin is
+isolated; what two strategies want of each other is crossed at the next open,
+free of fees.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ import numpy as np
 from qts.domain.errors import PolicyError
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
-from qts.domain.money import ZERO, exact_arithmetic, on_money_grid
+from qts.domain.money import ZERO, exact_arithmetic
 from qts.execution.account import ExecutionSettings
 from qts.execution.controller import ExecutionController
 from qts.execution.events import Decided, OrderEnded, TimeReached
@@ -40,6 +40,7 @@ from qts.simulation.columns import market_columns
 from qts.simulation.inputs import require_inputs
 from qts.simulation.joint_desk import JointDesk
 from qts.simulation.joint_lines import book_sums, equity_lines
+from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_result import JointResult
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import OF_SEVERAL, JointTerms, Member, OnHalt
@@ -85,6 +86,8 @@ class _JointRun:
         gate = RiskGate(rules_of(terms.limits))
         machine = ExecutionController(settings, gate=gate, journal=Journal(keeps=False))
         self._line = AccountLine(machine, self._heard)
+        with exact_arithmetic():
+            self._money = JointMoney(self._members)
         self._waivers = {symbol: require_inputs(each, terms.waivers) for symbol, each in datasets.items()}
         self._symbols = {symbol: self._opened(each) for symbol, each in datasets.items()}
         self._line.venues = {symbol: each.venue for symbol, each in self._symbols.items()}
@@ -99,21 +102,18 @@ class _JointRun:
 
     def _opened(self, dataset: Dataset) -> JointSymbol:
         symbol = dataset.instrument.symbol
-        capitals = {
-            each.strategy_id: on_money_grid(each.capital / len(each.symbols))
-            for each in self._members.values()
-            if symbol in each.symbols
-        }
         columns = market_columns(dataset, self._waivers[symbol], self._terms.frictions.slippage)
         venue = Venue(
             dataset.instrument,
             self._terms.frictions,
-            sum(capitals.values(), start=ZERO),
+            sum(self._money.capitals_on(symbol).values(), start=ZERO),
             rules=VenueRules(cancels_are_streamed=False),
             brackets=columns.brackets,
             stream=self._line.streamed,
+            open_book=self._money.account.open_book,
         )
-        return JointSymbol(dataset, columns, venue, capitals, self._line.controller.account.orders)
+        orders = self._line.controller.account.orders
+        return JointSymbol(dataset, columns, venue, self._money, orders)
 
     def _made_views(self) -> dict[Key, View]:
         views = {}
@@ -168,6 +168,7 @@ class _JointRun:
         if isinstance(news, Fill):
             each = self._symbols[news.symbol]
             each.heard(news)
+            self._money.account.check()
             self._fills_heard.append(news)
             self._protect(each)
 

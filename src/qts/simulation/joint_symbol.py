@@ -31,6 +31,7 @@ from qts.market.dataset import Dataset
 from qts.simulation.bar_market import BarMarket
 from qts.simulation.columns import MarketColumns
 from qts.simulation.held_columns import HeldColumns
+from qts.simulation.joint_money import JointMoney
 from qts.simulation.venue import Venue
 from qts.strategy.arbitration import RestingLimit, Want
 
@@ -59,7 +60,7 @@ class JointSymbol:
         dataset: Dataset,
         columns: MarketColumns,
         venue: Venue,
-        capitals: dict[str, Decimal],
+        money: JointMoney,
         orders: OrderLedger,
     ) -> None:
         self.dataset = dataset
@@ -68,7 +69,8 @@ class JointSymbol:
         self.columns = columns
         self.venue = venue
         self.market = BarMarket(venue, columns)
-        self.books = VirtualBooks(venue.book, capitals, dataset.instrument.lot)
+        capitals = money.capitals_on(self.symbol)
+        self.books = VirtualBooks(venue.book, capitals, dataset.instrument.lot, money.purses)
         self.pairs: dict[str, OwnPair] = {}
         self.postings: list[tuple[int, Posting]] = []
         self.crossing: list[Cross] = []

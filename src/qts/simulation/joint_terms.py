@@ -15,7 +15,7 @@ from qts.strategy.arbitration import Rule
 from qts.strategy.strategy import Strategy
 
 OF_SEVERAL: Final = (
-    "the wallet of each symbol is the sum of what its strategies were given for it, shared evenly among their symbols",
+    "the account has one wallet for all symbols, and each strategy one of its own inside it; margin is isolated",
     "what two strategies want of each other is crossed inside at the next bar's open, free of fees and slippage",
     "a strategy's own stop or target that the venue's does not serve is an exit at market, decided at that bar's close",
     "where the leverage brackets of a symbol are waived, no limit asks for the distance to liquidation",
@@ -32,7 +32,7 @@ class OnHalt(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One strategy of the account. capital: quote, shared evenly among its symbols. make: gives a new instance."""
+    """One strategy of the account. capital: quote, for all its symbols together. make: gives a new instance."""
 
     strategy_id: str
     make: Callable[[], Strategy]

@@ -65,7 +65,7 @@ class MemberBlock(PolicyBlock):
     symbols: Annotated[tuple[Name, ...], Field(min_length=1, max_length=500)]
     """What it trades."""
     capital: Annotated[Exact, Field(gt=0, le=10**12)]
-    """Its money, quote, shared evenly among its symbols."""
+    """Its money, quote, for all its symbols together."""
     parameters: Mapping[str, object] = {}
     """Parameters of the strategy, by name."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
