@@ -8,9 +8,11 @@ touched is an exit like any other, and no limit stops an exit.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 
+from qts.domain.book import Book
 from qts.domain.errors import StrategyError
-from qts.domain.instant import Duration, Instant
+from qts.domain.instant import Instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Effect, Order
 from qts.execution.contracts import OrderDecision
@@ -20,7 +22,9 @@ from qts.risk.limit_state import ACCOUNT
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
 from qts.simulation.joint_limits import JointLimits
+from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_result import GateWord, Withheld
+from qts.simulation.joint_standing import Standing, standing
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import JointTerms, Member
 from qts.strategy.arbitration import NetOrder, Trading, Want, arbitrate, cut
@@ -36,19 +40,21 @@ class JointDesk:
         members: Mapping[str, Member],
         terms: JointTerms,
         line: AccountLine,
-        interval_ms: Duration,
+        money: JointMoney,
     ) -> None:
         self._symbols = symbols
         self._members = members
         self._terms = terms
         self._line = line
+        self._money = money
+        self._standings: dict[str, Standing] = {}  # of this round, by whose they are
         self._gate = RiskGate(rules_of(terms.limits))
         self._cycles = {
             symbol: DecisionCycle(
                 Ways(
                     instrument=each.instrument,
                     limits=terms.limits,
-                    interval_ms=interval_ms,
+                    interval_ms=each.dataset.bars.interval_ms,
                     leverage=terms.frictions.leverage,
                     cost_rate=terms.frictions.expected_cost_rate(),
                 ),
@@ -81,6 +87,7 @@ class JointDesk:
             return ()
         with exact_arithmetic():
             self.limits.mark(now)
+            self._standings = {}
             wants: dict[str, list[Want]] = {}
             for each, strategy_id, why in fired:
                 wants.setdefault(each.symbol, []).append(self._exit(each, strategy_id, why, now))
@@ -138,15 +145,42 @@ class JointDesk:
             )
 
     def _planned(self, each: JointSymbol, said: Said, now: Instant) -> Plan | None:
-        book = each.books.books[said.strategy_id]
-        price = each.instrument.price(float(each.dataset.bars.close[each.row]))
-        state = AccountState(book.position, *each.coming(said.strategy_id), book.equity(price), price, now)
         answer = list(said.answer) if isinstance(said.answer, tuple) else said.answer
         try:
-            return self._cycles[said.symbol].plan(answer, Desk(state, book.available, ZERO, price), now)
+            return self._cycles[said.symbol].plan(answer, self._desk_of(each, said.strategy_id, now), now)
         except StrategyError as error:
             self.limits.blocked(GateWord.no(now, said.strategy_id, said.symbol, (), str(error)))
             return None
+
+    def _desk_of(self, each: JointSymbol, strategy_id: str, now: Instant) -> Desk:
+        """The strategy's money is that of all its symbols; its position is that on this one."""
+        book, purse, price = each.books.books[strategy_id], self._money.purses[strategy_id], _price(each)
+        state = self._state(each, strategy_id, book, now)
+        allocated = purse.wallet
+        return Desk(
+            state,
+            available=purse.free,
+            in_flight=ZERO,
+            last_price=price,
+            allocated=allocated,
+            available_if_flat=book.available_if_flat(price),
+            allocated_if_flat=allocated + book.unrealized(price),
+        )
+
+    def _state(self, each: JointSymbol, whose: str, book: Book, now: Instant) -> AccountState:
+        """A strategy's book on the symbol, or the account's, as the gate looks at it."""
+        found = self._standings.get(whose)
+        if found is None:
+            found = self._standings[whose] = self._standing(whose)
+        coming = (ZERO, ZERO) if whose == ACCOUNT else each.coming(whose)
+        elsewhere = found.elsewhere(each.symbol)
+        return AccountState(book.position, *coming, found.equity, _price(each), now, elsewhere)
+
+    def _standing(self, whose: str) -> Standing:
+        if whose == ACCOUNT:
+            return standing(self._money.account.wallet, ((each, each.venue.book) for each in self._symbols.values()))
+        own = (self._symbols[symbol] for symbol in self._members[whose].symbols)
+        return standing(self._money.purses[whose].wallet, ((each, each.books.books[whose]) for each in own))
 
     # -- from wants to the machine ----------------------------------------------------------------
 
@@ -173,8 +207,7 @@ class JointDesk:
                     )
                 )
         each.crossing += found.crosses
-        price = each.instrument.price(float(each.dataset.bars.close[each.row]))
-        state = AccountState(book.position, ZERO, ZERO, book.equity(price), price, now)
+        price, state = _price(each), self._state(each, ACCOUNT, book, now)
         decisions = []
         for net in found.orders:
             approved = self._allowed(each, net, state, now)
@@ -215,3 +248,10 @@ class JointDesk:
             net.good_until,
             "",
         )
+
+
+def _price(each: JointSymbol) -> Decimal:
+    """The close that is being decided on."""
+    price = each.closed_at_price
+    assert price is not None
+    return price

@@ -95,7 +95,7 @@ class _JointRun:
         self._views = self._made_views()
         self._grid = np.unique(np.concatenate([each.bars.opened_at for each in datasets.values()]))
         self._hears_fills = {each.strategy_id for each in members if type(each.make()).on_fill is not Strategy.on_fill}
-        self._desk = JointDesk(self._symbols, self._members, terms, self._line, self._interval_ms)
+        self._desk = JointDesk(self._symbols, self._members, terms, self._line, self._money)
         self._halted: list[Halted] = []
         self._leaving: dict[str, None] = {}  # halted strategies whose positions the guardian closes
         self._fills_heard: list[Fill] = []

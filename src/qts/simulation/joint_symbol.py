@@ -84,6 +84,7 @@ class JointSymbol:
         self._held = {each: HeldColumns(book.holding()) for each, book in self.books.books.items()}
         self._holdings = {each: book.holding() for each, book in self.books.books.items()}
         self._changed: dict[str, None] = {}
+        self._closed: tuple[int, Decimal | None] = (-1, None)  # the row whose close on the tick grid this is
         venue.accountant = self
 
     # -- what is on its way ---------------------------------------------------------------
@@ -271,7 +272,11 @@ class JointSymbol:
     @property
     def closed_at_price(self) -> Decimal | None:
         """The last close on the tick grid; None before the first bar."""
-        return None if self.row < 0 else self.instrument.price(float(self.dataset.bars.close[self.row]))
+        row, price = self._closed
+        if row != self.row:
+            price = self.instrument.price(float(self.dataset.bars.close[self.row]))
+            self._closed = (self.row, price)
+        return price
 
     @property
     def marked_at(self) -> Decimal | None:
