@@ -60,18 +60,18 @@ def test_the_loss_at_the_stop_is_within_two_percent_of_what_was_allocated_and_wi
         quantity = quantity_for_stop(entry, stop, traded, facts)
         assert quantity % traded.lot == 0
         loss_per_unit = abs(entry - stop) + (entry + stop) * facts.cost_rate
-        own, each = min(facts.allocated, facts.equity), cost_to_open(entry, facts.leverage, facts.cost_rate)
+        own = min(facts.allocated, facts.equity)
         if quantity:
             lost = (facts.held + quantity) * loss_per_unit
             assert lost <= facts.allocated * facts.risk_per_trade <= facts.allocated * TWO_PERCENT
             assert lost <= facts.equity * facts.risk_per_trade
             assert (facts.held + quantity) * entry + facts.elsewhere <= 3 * facts.allocated
-            assert quantity * each <= facts.available
+            assert cost_to_open(quantity, entry, facts.leverage, facts.cost_rate) <= facts.available
         more, paid = quantity + traded.lot, entry * (1 + facts.cost_rate)
         assert (
             (facts.held + more) * loss_per_unit > own * facts.risk_per_trade
             or more * paid + facts.held * entry + facts.elsewhere > 3 * own
-            or more * each > facts.available
+            or cost_to_open(more, entry, facts.leverage, facts.cost_rate) > facts.available
         )
 
 

@@ -158,6 +158,7 @@ def _terms(plan: AccountPlan, policy: WorldPolicy | None, place: Place) -> Joint
         limits=policy.risk.to_limits(),
         policies=policies,
         waivers=tuple(policy.waivers),
+        world=policy.world,
     )
 
 
@@ -217,6 +218,7 @@ def _member(member: MemberBlock, ready: ReadyStrategy) -> Member:
         symbols=member.symbols,
         capital=member.capital,
         priority=member.priority,
+        pool=member.pool,
     )
 
 

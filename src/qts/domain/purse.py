@@ -27,31 +27,37 @@ from qts.domain.order import Side
 
 
 class Purse:
-    """free: money that is set aside for no position, quote; below 0 when the account owes more than was free."""
+    """wallet: all of it, quote, what is set aside included.
 
-    __slots__ = ("_books", "free")
+    free: what is set aside for no position; below 0 when the account owes more than was free.
+    """
+
+    __slots__ = ("_books", "free", "wallet")
 
     def __init__(self) -> None:
+        self.wallet = ZERO
         self.free = ZERO
         self._books: list[SharedBook] = []
-
-    @property
-    def wallet(self) -> Decimal:
-        """All of it, what is set aside included."""
-        return sum((book.wallet for book in self._books), start=ZERO)
 
     def open_book(self, capital: Decimal, leverage: int) -> "SharedBook":
         """A book more, whose ledger begins with ``capital``, quote, which is in the purse from now on."""
         book = SharedBook(self, capital, leverage)
         self._books.append(book)
+        self.wallet += book.capital
         self.free += book.capital
         return book
 
     def check(self) -> None:
         """Raises AssertionError when the books together are not what the purse counted."""
-        margins = sum((book.margin for book in self._books), start=ZERO)
-        if self.wallet - margins != self.free:
-            raise AssertionError(f"the purse does not add up: {self.wallet} less {margins} is not {self.free}")
+        wallets = margins = ZERO
+        for book in self._books:
+            wallets += book.wallet
+            margins += book.margin
+        if (wallets, wallets - margins) != (self.wallet, self.free):
+            raise AssertionError(
+                f"the purse does not add up: its books hold {wallets} and have set {margins} aside, "
+                f"it counted {self.wallet} and {self.free} free"
+            )
 
 
 class SharedBook(Book):
@@ -68,19 +74,21 @@ class SharedBook(Book):
         return self._purse.free
 
     def fill(self, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> Decimal:
-        lent = self._borrow()
+        before, lent = self.wallet, self._borrow()
         realized = super().fill(side, quantity, price, fee)
-        self._give_back(lent)
+        self._give_back(before, lent)
         return realized
 
     def pay_funding(self, amount: Decimal) -> None:
-        lent = self._borrow()
+        before, lent = self.wallet, self._borrow()
         super().pay_funding(amount)
-        self._give_back(lent)
+        self._give_back(before, lent)
 
     def pay_liquidation(self, fee: Decimal, loss_limit: Decimal) -> Decimal:
+        """loss_limit: of this book's own wallet, which the loss is counted in; others' money has no part in it."""
         before = self.wallet
         credit = super().pay_liquidation(fee, loss_limit)
+        self._purse.wallet += self.wallet - before
         self._purse.free += self.wallet - before
         return credit
 
@@ -92,6 +100,7 @@ class SharedBook(Book):
         self.wallet += lent
         return lent
 
-    def _give_back(self, lent: Decimal) -> None:
+    def _give_back(self, before: Decimal, lent: Decimal) -> None:
         self.wallet -= lent
+        self._purse.wallet += self.wallet - before
         self._purse.free += self.wallet - self.margin

@@ -64,14 +64,12 @@ def quantity_allowed(entry: Decimal, facts: SizingFacts) -> Decimal:
     The worse price a taker pays is counted in, so that an order sized to the
     limit still fits when it fills at the price it was decided at.
     """
-    by_leverage = (facts.leverage_max * facts.capital - facts.held * entry - facts.elsewhere) / (
-        entry * (1 + facts.cost_rate)
-    )
-    by_margin = facts.available / cost_to_open(entry, facts.leverage, facts.cost_rate)
+    price = entry * (1 + facts.cost_rate)
+    by_leverage = (facts.leverage_max * facts.capital - facts.held * entry - facts.elsewhere) / price
+    by_margin = facts.available * facts.leverage / (price * (1 + facts.leverage * facts.cost_rate))
     return max(ZERO, min(by_leverage, by_margin))
 
 
-def cost_to_open(entry: Decimal, leverage: int, cost_rate: Decimal) -> Decimal:
-    """What opening one unit takes of the free money, quote: margin and costs, at the worse price a taker pays."""
-    price = entry * (1 + cost_rate)
-    return price / leverage + price * cost_rate
+def cost_to_open(quantity: Decimal, entry: Decimal, leverage: int, cost_rate: Decimal) -> Decimal:
+    """What opening takes of the free money, quote: margin and costs, at the worse price a taker pays."""
+    return quantity * entry * (1 + cost_rate) * (1 + leverage * cost_rate) / leverage

@@ -31,6 +31,7 @@ from qts.execution.journal import Journal
 from qts.execution.stages.precheck import PreCheckLimits
 from qts.market.dataset import Dataset
 from qts.market.view import Cursor, View
+from qts.risk.capital_changes import PoolState
 from qts.risk.gate import RiskGate
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
@@ -87,7 +88,7 @@ class _JointRun:
         machine = ExecutionController(settings, gate=gate, journal=Journal(keeps=False))
         self._line = AccountLine(machine, self._heard)
         with exact_arithmetic():
-            self._money = JointMoney(self._members)
+            self._money = JointMoney(self._members, terms, lambda: self._line.now)
         self._waivers = {symbol: require_inputs(each, terms.waivers) for symbol, each in datasets.items()}
         self._symbols = {symbol: self._opened(each) for symbol, each in datasets.items()}
         self._line.venues = {symbol: each.venue for symbol, each in self._symbols.items()}
@@ -209,6 +210,7 @@ class _JointRun:
             self._halted.append(each)
             if self._terms.on_halt is OnHalt.CLOSE:
                 self._leaving[each.strategy_id] = None
+            self._money.set_state(each.strategy_id, PoolState.PAUSED, "the multiplexer", f"halted: {each.cause.value}")
             for symbol in self._registry.symbols(each.strategy_id):
                 self._symbols[symbol].books.entrust(each.strategy_id)
 
@@ -219,6 +221,8 @@ class _JointRun:
         waivers = tuple(sorted({waiver for each in self._waivers.values() for waiver in each}))
         filled = sum(each.dataset.rows_filled for each in self._symbols.values())
         with exact_arithmetic():
+            self._desk.release_ended()
+            self._money.check()
             distances = self._desk.limits.distances(now)
             sums = book_sums(self._symbols)
         lines = equity_lines(self._symbols, self._members, self._grid)
@@ -238,6 +242,8 @@ class _JointRun:
             withheld=tuple(self._desk.withheld),
             said={each: tuple(words) for each, words in self._desk.said.items()},
             distances=distances,
+            changes=tuple(self._money.changes),
+            capital=self._money.capital,
             journal_head=self._line.controller.journal.head,
             assumptions=(*OF_SEVERAL, *sentences(self._terms.frictions, waivers, filled)),
         )

@@ -33,7 +33,7 @@ from qts.simulation.columns import MarketColumns
 from qts.simulation.held_columns import HeldColumns
 from qts.simulation.joint_money import JointMoney
 from qts.simulation.venue import Venue
-from qts.strategy.arbitration import RestingLimit, Want
+from qts.strategy.arbitration import RestingLimit
 
 _PROTECTIVE: Final = {Role.STOP_LOSS: PostingKind.STOP_LOSS, Role.TAKE_PROFIT: PostingKind.TAKE_PROFIT}
 _FORCED: Final = {Cause.LIQUIDATION: PostingKind.LIQUIDATION, Cause.ADL: PostingKind.ADL}
@@ -69,6 +69,7 @@ class JointSymbol:
         self.columns = columns
         self.venue = venue
         self.market = BarMarket(venue, columns)
+        self._money = money
         capitals = money.capitals_on(self.symbol)
         self.books = VirtualBooks(venue.book, capitals, dataset.instrument.lot, money.purses)
         self.pairs: dict[str, OwnPair] = {}
@@ -91,7 +92,8 @@ class JointSymbol:
 
     def bring(self, order_id: str, shares: Iterable[Share]) -> None:
         """The account's order is for these; kept for good, since a fill may be late."""
-        self._shares[order_id] = tuple(shares)
+        given = self._shares[order_id] = tuple(shares)
+        self._money.sent(order_id, given)
 
     def will_protect(self, strategy_id: str, order_id: str, stop: Decimal | None, target: Decimal | None) -> None:
         """The want, once it has traded, has this pair."""
@@ -115,19 +117,6 @@ class JointSymbol:
             for record in self._orders.live(self.symbol)
             if record.order.type is OrderType.LIMIT and record.order.price is not None and record.left > ZERO
         ]
-
-    def coming(self, strategy_id: str) -> tuple[Decimal, Decimal]:
-        """What working orders that increase may still bring to the strategy's book: to buy, to sell, base units."""
-        buy = sell = ZERO
-        for record in self._orders.live(self.symbol):
-            if record.order.role is not Role.ENTRY:
-                continue
-            shares = self._shares.get(first_id(record.order.parent_id), ())
-            own = sum((share.quantity for share in shares if share.strategy_id == strategy_id), start=ZERO)
-            if own:
-                part = record.left * own / sum((share.quantity for share in shares), start=ZERO)
-                buy, sell = (buy + part, sell) if record.order.side is Side.BUY else (buy, sell + part)
-        return buy, sell
 
     # -- what happens -------------------------------------------------------------------------
 
@@ -179,6 +168,7 @@ class JointSymbol:
         self._post(self.books.pay_liquidation(fee, credit, self._forced))
 
     def _post(self, postings: tuple[Posting, ...]) -> None:
+        self._money.posted(self.symbol, self.books.books, postings)
         for posting in postings:
             self.postings.append((self.row, posting))
             self._changed[posting.strategy_id] = None
@@ -236,23 +226,6 @@ class JointSymbol:
             elif pair.target is not None and (high > pair.target if long else low < pair.target):
                 found.append((strategy_id, "own target"))
         return found
-
-    def exit_want(self, strategy_id: str, order_id: str, priority: int, why: str) -> Want:
-        """All the strategy holds, given back at market."""
-        position = self.books.books[strategy_id].position
-        side = Side.SELL if position > ZERO else Side.BUY
-        return Want(
-            strategy_id,
-            order_id,
-            side,
-            OrderType.MARKET,
-            position.copy_abs(),
-            None,
-            closes=True,
-            priority=priority,
-            good_until=None,
-            reason=why,
-        )
 
     def own_stop(self, whose: str, side: Side) -> Decimal | None:
         """The stop of a book's position on ``side``; of the account, the farthest of its strategies'."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from qts.domain.errors import PolicyError
 from qts.domain.waiver import Waiver
+from qts.risk.capital_changes import PoolState
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.policy import RiskLimits
 from qts.simulation.costs import Frictions
@@ -32,13 +33,17 @@ class OnHalt(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One strategy of the account. capital: quote, for all its symbols together. make: gives a new instance."""
+    """One strategy of the account. capital: quote, for all its symbols together. make: gives a new instance.
+
+    pool: the state its capital begins in; one that is not ACTIVE opens nothing, and its exits go on.
+    """
 
     strategy_id: str
     make: Callable[[], Strategy]
     symbols: tuple[str, ...]
     capital: Decimal
     priority: int = 0
+    pool: PoolState = PoolState.ACTIVE
 
     def __post_init__(self) -> None:
         if not (self.capital.is_finite() and self.capital > 0):
@@ -50,6 +55,7 @@ class JointTerms:
     """Under what the account is run. rule: what becomes of entries that stand against each other.
 
     limits: of each strategy's own book, and of sizing. policies: the staged limits, None for none of them.
+    world: under which the capital is kept.
     """
 
     rule: Rule = Rule.NET
@@ -58,3 +64,4 @@ class JointTerms:
     limits: RiskLimits = field(default_factory=RiskLimits)
     policies: LimitPolicies | None = field(default_factory=LimitPolicies)
     waivers: tuple[Waiver, ...] = ()
+    world: str = "account"

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from qts.domain.errors import PolicyError
 from qts.domain.virtual_books import QUARANTINE
 from qts.domain.waiver import Waiver
+from qts.risk.capital_changes import PoolState
 from qts.risk.limit_policy import LimitPolicies, LimitPolicy
 from qts.risk.limit_state import ACCOUNT
 from qts.strategy.arbitration import Rule
@@ -70,6 +71,8 @@ class MemberBlock(PolicyBlock):
     """Parameters of the strategy, by name."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     """Under the rule `priority`, the higher one goes first."""
+    pool: PoolState = PoolState.ACTIVE
+    """The state its capital begins in: `active`, or `paused` or `locked`, which open nothing."""
     limits: LimitsBlock = LimitsBlock()
     """What its own book is held to where that differs from the account's bounds."""
 
