@@ -24,6 +24,7 @@ from qts.risk.limit_state import ACCOUNT
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
 from qts.simulation.joint_coming import OrderKey
+from qts.simulation.joint_guard import WHY, StopGuard
 from qts.simulation.joint_limits import JointLimits
 from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_result import GateWord, Withheld
@@ -68,6 +69,7 @@ class JointDesk:
         }
         capitals = {each.strategy_id: each.capital for each in members.values()}
         self.limits = JointLimits(symbols, capitals, terms.policies, terms.frictions.leverage)
+        self._guard = StopGuard(terms.policies, terms.frictions.leverage, self.limits.blocked)
         self.withheld: list[Withheld] = []
         self.said: dict[str, list[tuple[Instant, str, object]]] = {each: [] for each in members}
         self._ordinal = 0
@@ -80,6 +82,8 @@ class JointDesk:
         present: the symbols whose bar has just closed. leaving: halted strategies whose positions are to be closed.
         """
         fired = [(each, strategy_id, why) for each in present for strategy_id, why in each.fired()]
+        with exact_arithmetic():
+            fired += [(each, strategy_id, WHY) for each in present for strategy_id in self._guard.leaving(each, now)]
         fired += [
             (each, strategy_id, "the guardian closes what a halted strategy left")
             for each in present
@@ -272,7 +276,8 @@ class JointDesk:
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
         """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""
         order = self._order(each, net, now)
-        quantity = self.limits.of_account(each, order, each.stop_of(net.shares, net.side), now)
+        whom = {share.strategy_id for share in net.shares}
+        quantity = self.limits.of_account(each, order, each.stop_of(net.shares, net.side), now, whom=whom)
         if not quantity:
             return None
         if quantity < order.quantity:

@@ -12,7 +12,7 @@ strategy's own one that the bar touched and the venue's did not serve is an exit
 at the close of that bar (``fired``): a bar does not tell when it was touched.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -227,8 +227,8 @@ class JointSymbol:
                 found.append((strategy_id, "own target"))
         return found
 
-    def own_stop(self, whose: str, side: Side) -> Decimal | None:
-        """The stop of a book's position on ``side``; of the account, the farthest of its strategies'."""
+    def own_stop(self, whose: str, side: Side, *, but: Collection[str] = ()) -> Decimal | None:
+        """The stop of a book's position on ``side``; of the account, the farthest of its strategies', ``but`` some."""
         if whose in self.books.books:
             pair = self.pairs.get(whose)
             return None if pair is None else pair.stop
@@ -236,7 +236,7 @@ class JointSymbol:
         stops = [
             pair.stop
             for each, pair in self.pairs.items()
-            if pair.stop is not None and (self.books.books[each].position > ZERO) is long
+            if pair.stop is not None and (self.books.books[each].position > ZERO) is long and each not in but
         ]
         return None if not stops else min(stops) if long else max(stops)
 

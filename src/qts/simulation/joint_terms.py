@@ -19,7 +19,7 @@ OF_SEVERAL: Final = (
     "the account has one wallet for all symbols, and each strategy one of its own inside it; margin is isolated",
     "what two strategies want of each other is crossed inside at the next bar's open, free of fees and slippage",
     "a strategy's own stop or target that the venue's does not serve is an exit at market, decided at that bar's close",
-    "where the leverage brackets of a symbol are waived, no limit asks for the distance to liquidation",
+    "where the leverage brackets of a symbol are waived, no limit asks where liquidation lies",
     "all symbols settle in one asset",
 )
 

@@ -49,6 +49,7 @@ class LimitsBlock(PolicyBlock):
     price_collar: Exact = _D.price_collar
     data_age_ms_max: int = _D.data_age_ms_max
     liquidation_distance_min: Exact = _D.liquidation_distance_min
+    stop_buffer: Exact = _D.stop_buffer
 
     @property
     def changes(self) -> dict[str, object]:
