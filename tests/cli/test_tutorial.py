@@ -78,10 +78,16 @@ def test_every_step_of_the_page_on_several_strategies_works_as_written(folder: P
 def test_the_page_on_several_strategies_lists_every_key() -> None:
     """Proves: UX-6"""
     from qts.risk.limit_policy import LimitPolicy
+    from qts.simulation.operator_words import Verb
     from qts.worlds.account_plan import AccountPlan, LimitsBlock, MemberBlock
+    from qts.worlds.operator_block import WordBlock
 
     keys = [line.split("|")[1] for line in SEVERAL.splitlines() if line.startswith("| `")]
     listed = set(re.findall(r"`(\w+)`", "".join(keys)))
-    assert listed == set(AccountPlan.model_fields) | set(MemberBlock.model_fields)
+    assert listed == {*AccountPlan.model_fields, *MemberBlock.model_fields, *WordBlock.model_fields}
+    words = set(re.findall(r"^\| `(\w+): [^`]*` \|", SEVERAL, re.MULTILINE))
+    assert words == set(Verb), "every word is explained"
+    tried = {word for word in Verb if re.search(rf"^  - .*\b{word}:", SEVERAL, re.MULTILINE)}
+    assert tried == set(Verb), "every word is in the example that is run"
     defaults = LimitPolicy().facts()
     assert LimitsBlock().model_dump() == defaults, "a bound that an account file cannot say, or says otherwise"

@@ -42,11 +42,11 @@ def test_a_price_reckoned_with_floats_is_the_step_it_was_meant_to_be(start: int,
     assert computed(reckoned) == steps * Decimal(step)
 
 
-def test_computed_keeps_twelve_digits() -> None:
+def test_computed_keeps_fourteen_digits() -> None:
     assert computed(126.77 + 2.0 + 3.0) == Decimal("131.77")
     assert computed(0.3 - 0.1) == Decimal("0.2")
-    assert computed(1 / 3) == Decimal("0.333333333333")
-    assert computed(99999.123456) == Decimal("99999.123456")
+    assert computed(1 / 3) == Decimal("0.33333333333333")
+    assert computed(9999999.999999) == Decimal("9999999.999999")
 
 
 def test_exact_is_the_decimal_a_person_means() -> None:

@@ -8,23 +8,47 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
+from qts.domain.fill import Fill
 from qts.domain.order import Order, OrderType
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.commands import CancelOrder, Command
 from qts.execution.contracts import OrderDecision, Role, SplitOrder
-from qts.execution.events import CancelAck, CancelOutcome, Event, OperatorSaid, OrderEnded, Quote
+from qts.execution.events import (
+    CancelAck,
+    CancelOutcome,
+    Event,
+    NetProtection,
+    OperatorSaid,
+    OrderEnded,
+    ProtectionWanted,
+    Quote,
+    VenueOrder,
+)
 from qts.execution.journal import Journal, JournalRow, RowKind
 
 START = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 
 decimals = st.decimals(allow_nan=False, allow_infinity=False)
 positive = decimals.filter(lambda number: number > 0)
+not_negative = positive | st.just(Decimal(0))
 instants = st.integers(0, 2**50)
 # Half a character ("\ud800") cannot be encoded; what a venue says may hold one.
 texts = st.text(st.characters(exclude_categories=()), max_size=12)
+PAIRS = (ProtectionWanted, NetProtection)
 RULED: dict[tuple[type, str], st.SearchStrategy[Any]] = {
     (Order, "quantity"): positive,
     (SplitOrder, "quantity"): positive,
+    (Fill, "quantity"): positive,
+    (Fill, "price"): positive,
+    (VenueOrder, "quantity"): positive,
+    (VenueOrder, "price"): st.none() | positive,
+    (VenueOrder, "filled"): not_negative,
+    (CancelAck, "filled"): st.none() | not_negative,
+    (OrderEnded, "filled"): st.none() | not_negative,
+    (Quote, "bid"): not_negative,
+    (Quote, "ask"): not_negative,
+    (Quote, "mark"): positive,
+    **{(kind, name): st.none() | positive for kind in PAIRS for name in ("stop_loss", "take_profit")},
     (OrderDecision, "arrival_price"): positive,
     (OrderDecision, "horizon_ms"): instants,
     (OperatorSaid, "who"): texts.filter(bool),

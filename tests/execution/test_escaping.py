@@ -85,7 +85,8 @@ def test_without_a_quote_there_is_no_collar_and_it_goes_to_market() -> None:
 
 def test_it_goes_out_in_slices_the_venue_takes_until_nothing_is_held() -> None:
     desk = Desk(ExecutionSettings(instruments={SYMBOL: BTC}, quantity_max={SYMBOL: Decimal("0.4")}))
-    desk.hold()
+    for quantity in ("0.4", "0.4", "0.2"):
+        desk.hold(quantity)
     leave(desk)
     slices = []
     while desk.position != 0:
@@ -271,10 +272,11 @@ def test_an_escape_that_nobody_trades_with_leaves_a_stop_at_the_venue_meanwhile(
         for each in [one for one in desk.all_sent if one.role is Role.ESCAPE and not desk.record(one).is_final]:
             desk.ended(each, OrderState.EXPIRED)
         desk.after(500)
+        for each in [one for one in desk.sent if one.role is Role.STOP_LOSS]:
+            desk.accept(each)
     stops = [each for each in desk.all_sent if each.role is Role.STOP_LOSS][1:]
     assert [(each.quantity, each.price, each.side) for each in stops] == [(Decimal("0.9"), Decimal("88.2"), Side.SELL)]
     assert started + 10_000 <= stops[0].send_at <= started + 10_500
-    desk.accept(stops[0])
     leaving = [each for each in desk.all_sent if each.role is Role.ESCAPE][-1]
     desk.fill(leaving, "0.9")
     assert desk.position == 0

@@ -41,7 +41,7 @@ T0 = 1_700_000_000_000
 
 def quote(symbol: str, price: int) -> Quote:
     at = Decimal(price)
-    return Quote(symbol, at, at, at, T0)
+    return Quote(symbol, at, at, at + 1, T0)
 
 
 def fill(number: int) -> Fill:

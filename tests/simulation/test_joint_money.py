@@ -29,10 +29,12 @@ from qts.simulation.costs import FixedSlippage, Frictions
 from qts.simulation.joint_result import JointResult
 from qts.simulation.joint_run import run_together
 from qts.simulation.joint_terms import JointTerms, Member, OnHalt
+from qts.simulation.operator_words import Verb
 from qts.strategy.arbitration import Rule
 from qts.strategy.intent import Answer, buy, close, sell
 from qts.strategy.strategy import Strategy
 from tests.generators import ALL_WAIVERS, INTERVAL, START, SYMBOL, instrument, make_bars
+from tests.simulation.scripted import script
 
 FRICTIONS = Frictions(
     fee_rate_maker=Decimal("0.001"),
@@ -222,3 +224,19 @@ def test_an_own_stop_that_is_touched_again_while_its_exit_fills_is_one_exit() ->
     result = run([100, 100, 100, *[94] * 8], long, short, volume=2.0)
     assert result.crossed == 1
     assert [result.books[each, SYMBOL].position for each in ("long", "short")] == [0, -5]
+
+
+def test_who_is_asked_again_may_open_again_and_nobody_loosens_what_was_stricter() -> None:
+    class Every(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            return buy(quantity=1) if view.bar_number in (1, 6) else None
+
+    dataset = flat_at([100] * 9)
+    words = script(
+        dataset, (3, Verb.DISABLE, "one"), (3, Verb.DISABLE, "two"), (5, Verb.ENABLE, "one"), (5, Verb.ENABLE, "two")
+    )
+    members = member("one", Every), member("two", Every, pool=PoolState.LOCKED)
+    result = run_together({SYMBOL: dataset}, members, replace(TERMS, operator=words))
+    states = {name: [each.state for each in of(result, name) if isinstance(each, StateSet)] for name in ("one", "two")}
+    assert states == {"one": [PoolState.PAUSED, PoolState.ACTIVE], "two": [PoolState.LOCKED] * 3}
+    assert [result.books[name, SYMBOL].position for name in ("one", "two")] == [2, 0]

@@ -88,11 +88,54 @@ def test_slowness_is_reported_and_changes_nothing() -> None:
     registry = registered({"a": Buyer, "b": Silent})
     multiplexer = Multiplexer(registry, pace=Pace(slow_ns=99), stopwatch=Watch(100))
     multiplexer.started(0)
-    (heard,) = Market().rounds(multiplexer, registry, 1)
-    assert [(each.strategy_id, each.took_ns) for each in heard.slow] == [("a", 100), ("b", 100)]
-    assert heard.halted == ()
-    assert heard.answers == one_round({"a": Buyer, "b": Silent}).answers
-    assert one_round({"a": Buyer}, pace=Pace(slow_ns=100), stopwatch=Watch(100)).slow == ()
+    first, second = Market().rounds(multiplexer, registry, 2)
+    assert (first.slow, first.slow_round_ns) == ((), 100), "nobody knows whose call it was"
+    assert [(each.strategy_id, each.took_ns) for each in second.slow] == [("a", 100), ("b", 100)]
+    assert second.slow_round_ns == 0
+    assert first.halted == second.halted == ()
+    assert first.answers == second.answers == one_round({"a": Buyer, "b": Silent}).answers
+    within = one_round({"a": Buyer}, pace=Pace(slow_ns=100), stopwatch=Watch(100))
+    assert (within.slow, within.slow_round_ns) == ((), 0)
+
+
+class Slowing:
+    """A stopwatch under which the first strategy takes ten units on some rounds, and nobody else any time."""
+
+    def __init__(self, slow_on: Iterable[int]) -> None:
+        self._slow_on = frozenset(slow_on)
+        self._now = self._round = self.read = 0
+
+    def begin(self, number: int) -> None:
+        self._round, self.read = number, 0
+
+    def __call__(self) -> int:
+        self.read += 1
+        if self.read == 2 and self._round in self._slow_on:
+            self._now += 10
+        return self._now
+
+
+def test_the_stopwatch_is_read_twice_a_round_until_a_round_is_slow_and_longer_each_time() -> None:
+    """Proves: P6-3"""
+    watch = Slowing({3, 5, 67, 68, 100, 200, 300})
+    registry = registered({"a": Silent, "b": Silent, "c": Silent})
+    multiplexer, market = Multiplexer(registry, pace=Pace(slow_ns=9), stopwatch=watch), Market()
+    multiplexer.started(0)
+    views, told, read = market.views(registry), [], []
+    for number in range(320):
+        watch.begin(number)
+        told.append(multiplexer.ask(views, number))
+        read.append(watch.read)
+    closely = [*range(4, 68), *range(69, 197), *range(201, 320)]
+    assert [row for row, times in enumerate(read) if times == 6] == closely, "64 rounds, then 128, then 256"
+    assert set(read) == {2, 6}
+    assert [row for row, each in enumerate(told) if each.slow_round_ns] == [3, 68, 200]
+    assert [(row, each.slow[0].strategy_id) for row, each in enumerate(told) if each.slow] == [
+        (5, "a"),
+        (67, "a"),
+        (100, "a"),
+        (300, "a"),
+    ]
 
 
 def test_slowness_halts_where_the_settings_say_so() -> None:

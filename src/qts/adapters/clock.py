@@ -1,4 +1,4 @@
-"""The wall clock. The only place that asks what time it is."""
+"""The wall clock and the stopwatch. The only place that asks what time it is, or how long something took."""
 
 import time
 
@@ -8,3 +8,8 @@ from qts.domain.instant import Instant
 def now() -> Instant:
     """The present instant, ms UTC."""
     return time.time_ns() // 1_000_000
+
+
+def stopwatch() -> int:
+    """Nanoseconds from a point that means nothing by itself; never less than before."""
+    return time.perf_counter_ns()

@@ -10,17 +10,24 @@ from qts.domain.instant import format_instant
 from qts.research.account_tables import AccountRow, AccountTables
 from qts.research.limit_tally import LimitTally, refused_before, tallies
 from qts.risk.limits import Measured
+from qts.simulation.slow_calls import SlowCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRan:
-    """What came of an account file. digest: of the whole record, equal whenever the same is run again."""
+    """What came of an account file. digest: of the whole record, equal whenever the same is run again.
+
+    slow_calls: the slowest calls of strategies, slowest first, of all that took too long (slow_count). They are what
+    this machine did this time, and in neither record nor digest.
+    """
 
     record: AccountRecord
     tables: AccountTables
     digest: str
     report: Path
     record_path: Path
+    slow_calls: tuple[SlowCall, ...]
+    slow_count: int
 
     def facts(self) -> dict[str, object]:
         """Everything but the lines of equity, as plain values for JSON; instants in ms UTC."""
@@ -41,6 +48,12 @@ class AccountRan:
             ],
             "crossed": result.crossed,
             "halted": _plain(result.halted),
+            "in_care": [{"strategy_id": whose, "symbol": symbol} for whose, symbol in result.in_care],
+            "operator": [
+                {**asdict(each.word), "said_at": each.said_at, "ended_at": each.ended_at}
+                | {"outcome": each.outcome, "detail": each.detail}
+                for each in result.operator
+            ],
             "withheld": _plain(result.withheld),
             "gate": _plain(result.gate),
             "limits": [each.facts() for each in tallies(result.gate)],
@@ -53,6 +66,7 @@ class AccountRan:
             ],
             "assumptions": list(result.assumptions),
             "journal_head": result.journal_head,
+            "slow_calls": {"count": self.slow_count, "slowest": _plain(self.slow_calls)},
             "digest": self.digest,
             "record": str(self.record_path),
             "report": str(self.report),

@@ -13,6 +13,7 @@ from decimal import Decimal
 from qts.adapters.stores.account_files import DataFacts, MemberFacts
 from qts.adapters.strategy_files import absolute_spec
 from qts.app import assembly
+from qts.app.account_words import words_of
 from qts.app.settings import Settings
 from qts.app.trial import ReadyStrategy, refuse_unrecordable, stdout_kept_clean, strategy_from
 from qts.domain.errors import PolicyError, StrategyError
@@ -25,6 +26,7 @@ from qts.simulation.inputs import require_inputs
 from qts.simulation.joint_result import JointResult
 from qts.simulation.joint_run import run_together
 from qts.simulation.joint_terms import JointTerms, Member
+from qts.simulation.slow_calls import SlowCalls
 from qts.strategy.strategy import Strategy
 from qts.worlds.account_plan import AccountPlan, MemberBlock
 from qts.worlds.evidence import Hypothesis
@@ -62,11 +64,14 @@ class AccountSetup:
             for symbol, each in sorted(self.datasets.items())
         )
 
-    def run(self, *, with_limits: bool = True) -> JointResult:
-        """The run; without limits it is the same but for the staged limits, of which there are then none."""
+    def run(self, *, with_limits: bool = True, slow: SlowCalls | None = None) -> JointResult:
+        """The run; without limits it is the same but for the staged limits, of which there are then none.
+
+        slow: hears which calls were slow.
+        """
         terms = self.terms if with_limits else replace(self.terms, policies=None)
         with stdout_kept_clean():
-            return run_together(self.datasets, self.members, terms)
+            return run_together(self.datasets, self.members, terms, slow)
 
 
 def set_up(
@@ -90,6 +95,7 @@ def set_up(
         progress(f"loading {symbol}")
         datasets[symbol] = catalogue.load_dataset(symbol, interval_ms, start=start, end=end)
     _refuse_several_quotes(datasets, place(("strategies",)))
+    terms = replace(terms, operator=words_of(plan, datasets, place))
     return AccountSetup(
         plan=plan.model_copy(update={"strategies": tuple(_anywhere(member) for member in plan.strategies)}),
         terms=terms,
@@ -147,6 +153,7 @@ def _terms(plan: AccountPlan, policy: WorldPolicy | None, place: Place) -> Joint
     if policy is None:
         return JointTerms(
             rule=plan.rule,
+            on_halt=plan.on_halt,
             frictions=plan.frictions.to_frictions(),
             limits=RiskLimits(),
             policies=policies,
@@ -154,6 +161,7 @@ def _terms(plan: AccountPlan, policy: WorldPolicy | None, place: Place) -> Joint
         )
     return JointTerms(
         rule=plan.rule,
+        on_halt=plan.on_halt,
         frictions=policy.frictions.to_frictions(),
         limits=policy.risk.to_limits(),
         policies=policies,

@@ -20,6 +20,7 @@ from qts.domain.ids import short_id
 from qts.research.account_tables import account_tables
 from qts.research.limit_tally import refused_before, tallies
 from qts.simulation.result import ENGINE
+from qts.simulation.slow_calls import SlowCalls
 from qts.worlds.policy import WorldPolicy
 from qts.worlds.policy_parsing import place_of
 
@@ -35,7 +36,8 @@ def backtest_account(
     for hypothesis in setup.hypotheses:
         worlds.open_trial(hypothesis, now=clock.now())
     progress(f"running {len(setup.members)} strategies on {len(setup.datasets)} symbols")
-    record = _record(setup, policy)
+    slow = SlowCalls(clock.stopwatch)
+    record = _record(setup, policy, slow)
     progress("keeping the record")
     record_path = record_file(settings, record.run_id)
     digest = write_account(record_path, record)
@@ -46,6 +48,8 @@ def backtest_account(
         digest=digest,
         report=_write_page(settings, record, digest),
         record_path=record_path,
+        slow_calls=slow.slowest,
+        slow_count=slow.count,
     )
 
 
@@ -94,7 +98,7 @@ def record_file(settings: Settings, run_id: str) -> Path:
     return settings.accounts / f"{run_id}.json.gz"
 
 
-def _record(setup: AccountSetup, policy: WorldPolicy | None) -> AccountRecord:
+def _record(setup: AccountSetup, policy: WorldPolicy | None, slow: SlowCalls) -> AccountRecord:
     plan, terms = setup.plan, setup.terms
     world, version = ("", 0) if policy is None else (policy.world, policy.version)
     frictions, sizing = terms.frictions.facts(), terms.limits.facts()
@@ -117,7 +121,7 @@ def _record(setup: AccountSetup, policy: WorldPolicy | None) -> AccountRecord:
         sizing=sizing,
         members=setup.member_facts,
         data=data,
-        result=setup.run(),
+        result=setup.run(slow=slow),
     )
 
 

@@ -8,15 +8,20 @@ import typer
 from qts.cli.output import Output, OutputOption, page, print_json, print_whole, steps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
     from rich.table import Table
 
     from qts.app.account_answer import AccountRan
     from qts.research.account_tables import AccountRow
+    from qts.simulation.operator_words import WordTold
 
 app = typer.Typer(help="Several strategies on one account, netted at the venue.", no_args_is_help=True)
 
 HALTED_SHOWN = 20
+WORDS_SHOWN = 50
+SLOW_SHOWN = 5
 
 
 @app.command("backtest")
@@ -27,7 +32,10 @@ def backtest(
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Run an account file over stored bars. A strategy that fails is halted and told of; the others go on."""
+    """Run an account file over stored bars, and say what its operator's script has to say.
+
+    A strategy that fails is halted and told of; the others go on.
+    """
     from qts.app.accounts import backtest_account
     from qts.app.settings import Settings
 
@@ -68,11 +76,13 @@ def _print(ran: "AccountRan") -> None:
     console.print(f"report   {ran.report}", soft_wrap=True)
     console.print(f"next     qts risk explain {record.run_id}, then qts risk status {record.run_id}", soft_wrap=True)
     if result.halted:
-        console.print("         mend what was halted; its positions were left as they were")
+        console.print("         mend what was halted")
 
 
 def _print_events(console: "Console", ran: "AccountRan") -> None:
     from rich.markup import escape
+
+    from qts.domain.money import plain
 
     result = ran.record.result
     words = {"warn": 0, "reduce": 0, "block": 0}
@@ -89,6 +99,44 @@ def _print_events(console: "Console", ran: "AccountRan") -> None:
         )
     if len(result.halted) > HALTED_SHOWN:
         console.print(f"  and {len(result.halted) - HALTED_SHOWN} more; the report lists them all")
+    for whose, symbol in result.in_care[:HALTED_SHOWN]:
+        held = plain(result.books[whose, symbol].position)
+        console.print(f"  {whose} is asked no more; the guardian looks after its {held} {symbol}", soft_wrap=True)
+    _print_words(console, result.operator)
+    _print_slow(console, ran)
+
+
+def _print_words(console: "Console", told: "Sequence[WordTold]") -> None:
+    from rich.markup import escape
+
+    from qts.domain.instant import format_instant
+
+    for each in told[:WORDS_SHOWN]:
+        word = each.word
+        said = format_instant(word.at if each.said_at is None else each.said_at)
+        who = word.who or "somebody else"
+        why = f" ({word.why})" if word.why else ""
+        words = escape(f"{who}: {word.verb.value} {word.subject}{why}")
+        console.print(f"  {said} {words}: [bold]{each.outcome.value}[/], {escape(each.detail)}", soft_wrap=True)
+    if len(told) > WORDS_SHOWN:
+        console.print(f"  and {len(told) - WORDS_SHOWN} more words; the report lists them all")
+
+
+def _print_slow(console: "Console", ran: "AccountRan") -> None:
+    """What this machine did this time; the record knows nothing of it."""
+    from qts.domain.instant import format_instant
+    from qts.simulation.slow_calls import SLOW_NS
+
+    if not ran.slow_count:
+        return
+    bound = SLOW_NS // 1_000_000
+    console.print(
+        f"slow     {ran.slow_count} times longer than {bound} ms on this machine; here nothing follows from it",
+        soft_wrap=True,
+    )
+    for each in ran.slow_calls[:SLOW_SHOWN]:
+        who = "all strategies together" if each.is_of_a_round else f"{each.strategy_id} on {each.symbol}"
+        console.print(f"  {format_instant(each.at)} {who}: {each.took_ns // 1_000_000} ms", soft_wrap=True)
 
 
 def _table(title: str, rows: "tuple[AccountRow, ...]", account: "AccountRow") -> "Table":

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from qts.domain.errors import DataError
 from qts.domain.instant import Instant
+from qts.domain.money import is_above_zero
 from qts.domain.order import Side
 from qts.domain.plain_enum import plain_members
 from qts.domain.value import value
@@ -51,6 +53,13 @@ class Fill:
     cause: Cause
     realized_pnl: Decimal
     occurred_at: Instant
+
+    def __post_init__(self) -> None:
+        """Raises DataError for what is no trade; a wrong number would be in every sum from here on."""
+        if not (is_above_zero(self.quantity) and is_above_zero(self.price)):
+            raise DataError(f"trade {self.fill_id} of {self.order_id}: {self.quantity} at {self.price} is no trade")
+        if not (self.fee.is_finite() and self.realized_pnl.is_finite() and self.reference_price.is_finite()):
+            raise DataError(f"trade {self.fill_id} of {self.order_id}: money that is no number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,13 +53,22 @@ def exact(value: Decimal | int | str | float) -> Decimal:
 
 
 def computed(value: float) -> Decimal:
-    """The decimal a finite float stands for after arithmetic: its 12 significant digits.
+    """The decimal a finite float stands for after arithmetic: its 14 significant digits.
 
     126.77 + 2.0 + 3.0 is 131.76999999999998 as a float. Put on a tick or lot
-    grid as that, it would lose a whole step to the noise of the last bits;
-    no venue's price or quantity has 12 digits that mean something.
+    grid as that, it would lose a whole step to the noise of the last bits. A
+    float has nearly 16 digits; what is left out is twenty of its last bits at least.
     """
-    return Decimal(format(value, ".12g"))
+    return Decimal(format(value, ".14g"))
+
+
+def is_above_zero(number: Decimal) -> bool:
+    """Finite and above 0; a NaN is neither, and is not compared."""
+    return number.is_finite() and number > ZERO
+
+
+def is_zero_or_more(number: Decimal) -> bool:
+    return number.is_finite() and number >= ZERO
 
 
 def on_money_grid(amount: Decimal) -> Decimal:

@@ -71,7 +71,7 @@ REGISTRY: Final[dict[SafetyCode, CodeFacts]] = {
         scope=Scope.ACCOUNT,
         trigger="three requests in a row failed at the venue for reasons that are not the order's",
         action="no new exposure until an operator resumes",
-        owner="execution/controller.py",
+        owner="execution/venue_news.py",
     ),
     SafetyCode.FS050: CodeFacts(
         scope=Scope.ACCOUNT,
@@ -82,33 +82,34 @@ REGISTRY: Final[dict[SafetyCode, CodeFacts]] = {
     SafetyCode.FS070: CodeFacts(
         scope=Scope.SYMBOL,
         trigger="our record and the venue's disagree on a symbol and three corrections did not help, "
-        "or an order's outcome stays unknown for 60 seconds, or news contradict the life of an order",
+        "or an order's outcome stays unknown for 60 seconds, or news contradict the life of an order, "
+        "or more filled than was wanted",
         action="the symbol only reduces (quarantine) until an operator releases it",
         owner="execution/doubts.py",
     ),
     SafetyCode.FS090: CodeFacts(
         scope=Scope.EXECUTION,
-        trigger="every order an execution sent was refused",
+        trigger="every order an execution sent was refused, or an exit could not be sent in time",
         action="the execution ends FAILED",
-        owner="execution/stages/async_send.py",
+        owner="execution/pipeline.py",
     ),
     SafetyCode.FS091: CodeFacts(
         scope=Scope.EXECUTION,
         trigger="the venue does not know the symbol",
         action="the execution ends FAILED",
-        owner="execution/stages/async_send.py",
+        owner="execution/pipeline.py",
     ),
     SafetyCode.FS092: CodeFacts(
         scope=Scope.EXECUTION,
         trigger="an escape was carried out; for LOSS_LIMIT and BROKER_UNSTABLE the account's scope",
         action="what the escape did and could not do is reported",
-        owner="execution/stages/emergency_escape.py",
+        owner="execution/escapes.py",
     ),
     SafetyCode.FS093: CodeFacts(
         scope=Scope.EXECUTION,
         trigger="an order filled in part and the rest not in time",
         action="the rest is cancelled, what filled is kept",
-        owner="execution/stages/fill_monitor.py",
+        owner="execution/pipeline.py",
     ),
     SafetyCode.FS094: CodeFacts(
         scope=Scope.EXECUTION,
@@ -120,7 +121,7 @@ REGISTRY: Final[dict[SafetyCode, CodeFacts]] = {
         scope=Scope.ACCOUNT,
         trigger="the queue of urgent events ran over",
         action="no new execution until an operator resumes; nothing urgent is dropped",
-        owner="execution/event_queue.py",
+        owner="execution/controller.py",
     ),
     SafetyCode.FS104: CodeFacts(
         scope=Scope.ACCOUNT,
@@ -162,7 +163,7 @@ REGISTRY: Final[dict[SafetyCode, CodeFacts]] = {
         scope=Scope.EXECUTION,
         trigger="no fill for 30 seconds while an order works",
         action="it is reported",
-        owner="execution/stages/fill_monitor.py",
+        owner="execution/pipeline.py",
     ),
     SafetyCode.AN030: CodeFacts(
         scope=Scope.SYMBOL,

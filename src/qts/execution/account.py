@@ -33,8 +33,8 @@ class ExecutionSettings:
 
     on_bars: time is served at bar closes and no quotes come, so adjusting may
     only wait or convert. reconcile_ms: how often the venue is asked for
-    everything, None for only when something is in doubt. id_prefix: what every
-    client id of ours begins with; '' where nobody else trades the account.
+    everything, None for only when something is in doubt. id_prefix: what the ids
+    of our decisions begin with; '' where nobody else trades the account.
     quantity_max: the venue's largest market order per symbol.
     """
 
@@ -70,6 +70,7 @@ class ExecutionAccount:
         self.in_doubt: dict[str, None] = {}  # symbols not reconciled since a restart
         self.foreign: dict[str, None] = {}  # symbols somebody else traded, until acknowledged
         self.escaping: dict[str, Instant] = {}  # symbols being given back, since when
+        self.killed: dict[str, None] = {}  # symbols that a kill flattens, until an operator resumes
         self.entering: dict[str, Execution] = {}  # executions that increase, past their precheck
         self.retry_allowed: dict[str, None] = {}  # unknown orders that another attempt may go out beside
         self.restricted = False  # a code was raised that may forbid what is under way
@@ -93,6 +94,7 @@ class ExecutionAccount:
     def ask_cancel(self, record: OrderRecord, now: Instant) -> None:
         order = record.order
         record.cancel_asked_at = now
+        record.cancel_tries += 1
         if not self.connected:
             return  # it would reach nobody; asked again once somebody hears
         self.out.append(CancelOrder(order.client_id, order.symbol, order.is_conditional))
@@ -144,14 +146,19 @@ class ExecutionAccount:
         return [record for record in self.orders.live(symbol) if record.order.role is role]
 
     def exposure(self, symbol: str, side: Side) -> Decimal:
-        """Base units toward ``side`` if everything decided and increasing on it filled, sent or not."""
+        """Base units toward ``side`` if everything decided and increasing on it filled, sent or not, heard or not."""
         held = self.positions.of(symbol).quantity * side.sign
         coming = (
             max(each.quantity - each.filled, ZERO)
             for each in self.entering.values()
             if each.symbol == symbol and each.decision.order.side is side
         )
-        return max(ZERO, held) + sum(coming, start=ZERO)
+        counted = (
+            each.told - each.filled
+            for each in self.orders.owed(symbol)
+            if each.order.role is Role.ENTRY and each.order.side is side and each.order.parent_id not in self.entering
+        )
+        return max(ZERO, held) + sum(coming, start=ZERO) + sum(counted, start=ZERO)
 
     def opposing(self, symbol: str, side: Side) -> Decimal:
         """Base units held the other way."""
@@ -204,6 +211,12 @@ class ExecutionAccount:
             self.safety.facts(),
             (self.connected, self.paused, tuple(self.in_doubt), tuple(self._closed_markets)),
             (self._day, self._executed_today),
-            (tuple(self.foreign), tuple(self.escaping.items()), tuple(self.entering), tuple(self.retry_allowed)),
+            (
+                tuple(self.foreign),
+                tuple(self.escaping.items()),
+                tuple(self.killed),
+                tuple(self.entering),
+                tuple(self.retry_allowed),
+            ),
             (self.available, self.equity, self.equity_at_start),
         )

@@ -21,13 +21,15 @@ def slice_id(decision_id: str, sequence: int, attempt: int) -> str:
 
 def rest_id(decision_id: str) -> str:
     """Of the decision that executes another one's rest: 'd.r1', then 'd.r2'."""
-    base, _, times = decision_id.partition(".r")
-    return f"{base}.r{int(times or 0) + 1}"
+    first = first_id(decision_id)
+    times = decision_id[len(first) + 2 :]
+    return f"{first}.r{int(times or 0) + 1}"
 
 
 def first_id(decision_id: str) -> str:
     """Of the decision whose rest it is, or a rest's rest; its own where it is nobody's."""
-    return decision_id.partition(".r")[0]
+    first, _, times = decision_id.rpartition(".r")
+    return first if times.isdecimal() and first else decision_id
 
 
 def leg_id(epoch_id: str, leg: str, number: int) -> str:

@@ -258,12 +258,13 @@ class EscapeResult:
 class ExecutionResult:
     """The end of an execution.
 
-    filled: base units. notional: quote paid or got for it.
+    quantity: what of the decision precheck let through. filled: base units. notional: quote paid or got for it.
     rest_wanted: the rest did not fill although nobody gave it up on purpose.
     """
 
     decision: OrderDecision
     state: ExecutionState
+    quantity: Decimal
     filled: Decimal
     notional: Decimal
     slices: int

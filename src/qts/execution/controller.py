@@ -51,6 +51,7 @@ from qts.execution.events import (
 from qts.execution.journal import Journal, RowKind
 from qts.execution.loop import ExecutionLoop
 from qts.execution.operator import Operator
+from qts.execution.overfills import Overfills
 from qts.execution.pipeline import ExecutionPipeline
 from qts.execution.protective_pairs import ProtectivePairs
 from qts.execution.route import ExecutionRoute
@@ -98,13 +99,14 @@ class ExecutionController:
         self._escapes = Escapes(self.account, self._pipeline)
         self._pairs = ProtectivePairs(self.account)
         self._doubts = Doubts(self.account)
+        self._overfills = Overfills(self.account, self._loop)
         self._due: Instant | None = None
         self._due_is_known = False
         news = VenueNews(
             self.account,
             RiskGate(rules_of(RiskLimits())) if gate is None else gate,
             self._pipeline,
-            self._loop,
+            self._overfills,
             self._pairs,
             self._doubts,
         )
@@ -162,20 +164,24 @@ class ExecutionController:
         """The earliest instant at which TimeReached wants to be handled; None while nothing waits."""
         if not self._due_is_known:
             earliest = self._pipeline.due() if self._pipeline.executions else None
-            if self._escapes.active or self._doubts.watches or self._pairs.wanted:
-                for part in (self._escapes, self._doubts, self._pairs):
+            if self._is_watched:
+                for part in (self._escapes, self._doubts, self._pairs, self._overfills):
                     due = part.due()
                     if due is not None and (earliest is None or due < earliest):
                         earliest = due
             self._due, self._due_is_known = earliest, True
         return self._due
 
+    @property
+    def _is_watched(self) -> bool:
+        """Whether anybody but an execution may want to be told of the time."""
+        return bool(self._pairs.wanted or self._escapes.active or self._doubts.watches or self._overfills.is_watching)
+
     def is_due(self, now: Instant) -> bool:
         """Whether TimeReached wants to be handled by now. Asked often, so it looks closely only where it must."""
         if not self._due_is_known:
             pipeline = self._pipeline
-            is_watched = self._escapes.active or self._doubts.watches or self._pairs.wanted
-            if not is_watched and (not pipeline.executions or not pipeline.may_be_due(now)):
+            if not self._is_watched and (not pipeline.executions or not pipeline.may_be_due(now)):
                 return False
         due = self.due
         return due is not None and due <= now
@@ -215,6 +221,7 @@ class ExecutionController:
                 self._escapes.facts(),
                 self._pairs.facts(),
                 self._doubts.facts(),
+                self._overfills.facts(),
                 self.journal.head,
             ]
         )
@@ -234,6 +241,7 @@ class ExecutionController:
                 for result in self._route.answers():
                     self.results.append(result)
                     self._loop.finished(result, now)
+                    self._overfills.ended(result, now)
             if self._loop.is_waiting:
                 self._loop.turn(now)
             if not (account.touched or pipeline.finished or pipeline.escaping or account.restricted):
@@ -265,9 +273,12 @@ class ExecutionController:
                 self._pipeline.give_up(execution, why, now)
 
     def _settle_symbol(self, symbol: str, now: Instant) -> None:
-        if not (self._pipeline.is_reducing or self._pairs.cares_for(symbol) or symbol in self.account.escaping):
+        account = self.account
+        if account.killed and symbol in account.killed and account.positions.of(symbol).quantity:
+            self._escapes.begin(symbol, EscapeReason.MANUAL, now)  # heard after the kill was carried out
+        if not (self._pipeline.is_reducing or self._pairs.cares_for(symbol) or symbol in account.escaping):
             return
-        if symbol in self.account.escaping:
+        if symbol in account.escaping:
             self._escapes.advance(symbol, now)
         escaping = symbol in self.account.escaping
         release = escaping or self._pipeline.is_exiting(symbol)
@@ -314,6 +325,7 @@ class ExecutionController:
         self._escapes.advance(None, now)
         self._doubts.on_time(now)
         self._news.after_doubts(now)
+        self._overfills.on_time(now)
         for symbol in self._pairs.symbols():
             self.account.touched[symbol] = None
 

@@ -2,9 +2,10 @@
 
 Three kinds. An order of unknown outcome goes through the UNKNOWN protocol
 (unknown.py). What our record and a snapshot of the venue disagree on is put right
-by the same events that should have come by themselves (reconcile.py). What is
-not ours, or more than was asked for, is adopted, never ignored: the position
-follows the fills, whoever made them.
+by the same events that should have come by themselves (reconcile.py); a trade
+that the venue has counted and nobody told is asked for until it was heard. What
+is not ours is adopted, never ignored: the position follows the fills, whoever
+made them.
 """
 
 from decimal import Decimal
@@ -12,12 +13,11 @@ from decimal import Decimal
 from qts.domain.fill import Cause, Fill
 from qts.domain.instant import Duration, Instant
 from qts.domain.money import plain
-from qts.domain.order import Effect, Order, OrderType
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount
-from qts.execution.commands import QueryOrder, TakeSnapshot
-from qts.execution.contracts import ExecutionAlert, OrderDecision
+from qts.execution.commands import CancelOrder, QueryOrder, TakeSnapshot
+from qts.execution.contracts import ExecutionAlert
 from qts.execution.events import Event, OrderAck, OrderEnded, QueryAnswer, SendOutcome, Snapshot
 from qts.execution.orders import OrderRecord
 from qts.execution.reconcile import Differences, differences
@@ -42,15 +42,16 @@ _STAGE = "reconcile"
 
 
 class _Symbol:
-    """asked_at: the last snapshot request. answered_at: as_of of the last snapshot. tries: corrections that failed."""
+    """asked_at: the last snapshot request. tries: how many disagreed in a row; tried_at: as_of of the last one."""
 
-    __slots__ = ("asked_at", "doubt_since", "fills_after", "next_at", "tries", "wants")
+    __slots__ = ("asked_at", "doubt_since", "fills_after", "next_at", "tried_at", "tries", "wants")
 
     def __init__(self) -> None:
         self.asked_at: Instant | None = None
         self.doubt_since: Instant | None = None
         self.next_at: Instant | None = None
         self.tries = 0
+        self.tried_at: Instant = 0
         self.wants = False
         self.fills_after = ""  # the last trade a snapshot told; one the stream lost lies behind it
 
@@ -103,7 +104,7 @@ class Doubts:
             if record.state is OrderState.ACCEPTED or record.cancel_asked_at is not None:
                 self._want(record.order.symbol, now)  # gone, it seems: trades and lists will tell
             return ()
-        record.told = max(record.told, order.filled)
+        self._account.orders.tell(record, order.filled)
         events: list[Event] = []
         if not record.is_final:
             events.append(OrderAck(answer.client_id, SendOutcome.ACCEPTED, order.venue_id))
@@ -111,6 +112,9 @@ class Doubts:
             events.append(OrderEnded(answer.client_id, order.state, order.filled))
         if order.state.may_be_live:
             self._confirmed(record)
+            if record.is_final:  # it was taken for over, and is not
+                our = record.order
+                self._account.out.append(CancelOrder(our.client_id, our.symbol, our.is_conditional))
         self.heard(record, now)
         return tuple(events)
 
@@ -175,7 +179,9 @@ class Doubts:
         each = self._symbols.get(symbol)
         if each is None:
             return ()
-        each.tries += 1
+        is_another = snapshot.as_of >= each.tried_at + ASK_AGAIN_MS // 2  # told again, it is no other try
+        if is_another:
+            each.tries, each.tried_at = each.tries + 1, snapshot.as_of
         last_try = each.tries >= CORRECTIONS_MAX
         found = differences(
             account.orders,
@@ -186,8 +192,7 @@ class Doubts:
         )
         self._confirm_listed(found)
         account.out += [*found.queries, *found.zombies]
-        for order in found.foreign_orders:
-            self._foreign(symbol, f"an open order that is not ours: {order.client_id}", now)
+        self._tell_strange(found, now)
         events: tuple[Event, ...] = (*found.missed, *found.foreign, *found.accepted, *found.ended)
         if events:
             detail = f"{len(events)} pieces of news were missed"
@@ -195,21 +200,14 @@ class Doubts:
         if found.is_clean or (events and not found.gap):
             each.tries = 0
             self._believe(symbol, snapshot, now)
-        elif found.correction is not None:
+        elif last_try and self._conclude(found, snapshot, now):
             each.tries = 0
-            detail = (
-                f"the venue holds {plain(snapshot.position)}, the record differs by {plain(found.correction.quantity)}"
-            )
-            account.alert(ExecutionAlert(SafetyCode.FS070, symbol, _STAGE, detail), now)
-            events = (*events, found.correction)
-        elif last_try and found.gap:
-            each.tries = 0
-            detail = f"the venue holds {plain(snapshot.position)}, {plain(found.gap)} away, at a price nobody told"
-            account.alert(ExecutionAlert(SafetyCode.FS070, symbol, _STAGE, detail), now)
-            each.wants = True
+            each.wants = found.correction is None and bool(found.gap)
         else:
-            each.tries -= found.gap is None  # too old a snapshot to count as a try
+            each.tries -= is_another and found.gap is None  # too old a snapshot to count as a try
             each.wants = True
+        if found.correction is not None:
+            events = (*events, found.correction)
         self._found = found
         if found.behind:
             each.fills_after = ""
@@ -217,9 +215,34 @@ class Doubts:
             each.fills_after = snapshot.fills[-1].fill_id
         return events
 
+    def _tell_strange(self, found: Differences, now: Instant) -> None:
+        """Orders in the venue's lists that are not as they were sent, or not ours."""
+        for client_id in found.altered:
+            detail = f"{client_id} is not at the venue as it was sent"
+            self._account.alert(ExecutionAlert(SafetyCode.FS070, found.symbol, _STAGE, detail), now)
+        for order in found.foreign_orders:
+            self._foreign(found.symbol, f"an open order that is not ours: {order.client_id}", now)
+
+    def _conclude(self, found: Differences, snapshot: Snapshot, now: Instant) -> bool:
+        """On the last try, what is taken to be so; whether there is anything to be concluded."""
+        held, code = f"the venue holds {plain(snapshot.position)}", SafetyCode.FS070
+        if found.correction is not None:
+            self._account.orders.forgive(found.symbol)  # the correction stands for what they counted
+            detail = f"{held}, the record differs by {plain(found.correction.quantity)}"
+        elif found.gap:
+            detail = f"{held}, {plain(found.gap)} away, at a price nobody told"
+        elif found.gap == 0 and found.behind:
+            self._account.orders.forgive(found.symbol)
+            code = SafetyCode.AN030
+            detail = f"{held}, as we do, and counts more than its trades of {', '.join(found.behind)}"
+        else:
+            return False
+        self._account.alert(ExecutionAlert(code, found.symbol, _STAGE, detail), now)
+        return True
+
     def _confirm_listed(self, found: Differences) -> None:
         """What the lists have is sure to work, unless it is doubted since later; what they lack is doubted."""
-        nowhere = {each.client_id for each in found.queries}
+        nowhere = {each.client_id for each in found.queries} | set(found.altered)
         for record in self._account.orders.live(found.symbol):
             since = record.doubted_at
             if record.order.client_id in nowhere:
@@ -299,7 +322,7 @@ class Doubts:
         at = each.next_at
         if each.wants:
             at = _earlier(at, asked_at + ASK_AGAIN_MS // 2)
-        if symbol in self._account.in_doubt and each.asked_at is not None:
+        if each.asked_at is not None and (symbol in self._account.in_doubt or self._account.orders.owed(symbol)):
             at = _earlier(at, asked_at + ASK_AGAIN_MS)
         for case in self._cases.values():
             if case.wants_snapshot and self._symbol_of(case) == symbol:
@@ -321,32 +344,10 @@ class Doubts:
 
     def facts(self) -> tuple[object, ...]:
         cases = tuple((c.client_id, c.queries, c.not_found, c.retried, c.quarantined) for c in self._cases.values())
-        return (cases, tuple((name, s.asked_at, s.tries) for name, s in self._symbols.items()))
+        return (cases, tuple((name, s.asked_at, s.tries, s.tried_at) for name, s in self._symbols.items()))
 
 
 def _earlier(one: Instant | None, other: Instant | None) -> Instant | None:
     if one is None or other is None:
         return other if one is None else one
     return one if one < other else other
-
-
-def giving_back(record: OrderRecord, quantity: Decimal, now: Instant) -> OrderDecision:
-    """The decision that trades back what filled beyond what was decided: at market, reducing."""
-    order = record.order
-    return OrderDecision(
-        Order(
-            order_id=f"{order.client_id}.back{now}",
-            symbol=order.symbol,
-            side=order.side.opposite,
-            type=OrderType.MARKET,
-            quantity=quantity,
-            effect=Effect.REDUCE,
-            price=None,
-            stop_loss=None,
-            take_profit=None,
-            created_at=now,
-            good_until=None,
-            reason="more filled than was decided",
-        ),
-        record.notional / record.filled,
-    )

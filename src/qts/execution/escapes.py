@@ -10,7 +10,6 @@ from decimal import Decimal
 
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO, plain
-from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode, Scope
 from qts.execution.account import ExecutionAccount
 from qts.execution.contracts import EscapeReason, EscapeResult, ExecutionAlert, ExecutionState, Role
@@ -64,6 +63,8 @@ class Escapes:
     def begin(self, symbol: str, reason: EscapeReason, now: Instant, execution: Execution | None = None) -> None:
         """Start the way out; an escape of the whole symbol takes over what is under way on it."""
         running = next((each for each in self.active.values() if each.symbol == symbol and each.whole), None)
+        if running is not None and running.reason is EscapeReason.BROKER_UNSTABLE:
+            running.reason = reason  # which only cancels; what asks for more is given more
         if running is None:
             self._count += 1
             running = Escape(f"{symbol}-x{self._count}", symbol, reason, now)
@@ -119,7 +120,7 @@ class Escapes:
             reason=escape.reason,
             instrument=account.settings.instruments[escape.symbol],
             to_return=self._to_return(escape),
-            working=tuple(each for each in working if not _is_asked_and_unknown(each)),
+            working=tuple(each for each in working if not each.is_asked_and_unknown),
             own=tuple(each for each in account.orders.of_parent(escape.id) if self._blocks(each)),
             placed=escape.placed,
             last_sent_at=escape.last_sent_at,
@@ -135,21 +136,32 @@ class Escapes:
             escape.placed += 1
             escape.last_sent_at = now
             account.send(step.place, now)
-        if step.done and not working:
+        if step.done and not working and not self._owed(escape):
             self._finish(escape, now)
         else:
             escape.next_at = now + stage.AGAIN_MS if step.wait_until is None else step.wait_until
 
     def _working(self, escape: Escape) -> tuple[OrderRecord, ...]:
-        """What has to be out of the way: everything of ours but the stop, or one execution's orders and the target."""
+        """What has to be out of the way: everything of ours but the stop, or one execution's orders and the target.
+
+        What another escape left resting is in the way like anything else.
+        """
         live = self._account.orders.live(escape.symbol)
         if escape.whole:
-            return tuple(each for each in live if each.order.role not in (Role.STOP_LOSS, Role.ESCAPE))
+            return tuple(
+                each for each in live if each.order.role is not Role.STOP_LOSS and each.order.parent_id != escape.id
+            )
         ids = {each.id for each in escape.executions}
         gives_back = self._to_return(escape) != 0
         return tuple(
             each for each in live if each.order.parent_id in ids or (gives_back and each.order.role is Role.TAKE_PROFIT)
         )
+
+    def _owed(self, escape: Escape) -> bool:
+        """Whether the venue has counted a trade that was not heard: what is to be returned is not known yet."""
+        owed = self._account.orders.owed(escape.symbol)
+        ids = {escape.id, *(each.id for each in escape.executions)}
+        return any(escape.whole or each.order.parent_id in ids for each in owed)
 
     def _blocks(self, record: OrderRecord) -> bool:
         return record.state.may_be_live and record.order.client_id not in self._account.retry_allowed
@@ -197,8 +209,3 @@ class Escapes:
 
     def facts(self) -> tuple[object, ...]:
         return tuple((e.id, e.reason.value, e.placed, tuple(e.canceled), e.next_at) for e in self.active.values())
-
-
-def _is_asked_and_unknown(record: OrderRecord) -> bool:
-    """Cancelled as far as one can: what became of it is the UNKNOWN protocol's question, and no reason to wait."""
-    return record.state is OrderState.UNKNOWN and record.cancel_asked_at is not None

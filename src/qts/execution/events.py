@@ -2,6 +2,9 @@
 
 ``Fill`` of the domain is one of them, the venue's news of an execution: its
 ``order_id`` is our client id and its ``fill_id`` the venue's trade id.
+
+Numbers are checked when the news is made: what is no amount raises DataError
+there, at whoever brings it, and never reaches the machine.
 """
 
 from dataclasses import dataclass
@@ -9,9 +12,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-from qts.domain.errors import UsageError
+from qts.domain.errors import DataError, UsageError
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
+from qts.domain.money import is_above_zero, is_zero_or_more
 from qts.domain.order import OrderType, Side
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.plain_enum import plain_members
@@ -64,6 +68,9 @@ class CancelAck:
     code: int = 0
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        _refuse_filled(self.client_id, self.filled)
+
 
 @dataclass(frozen=True, slots=True)
 class ModifyAck:
@@ -89,6 +96,7 @@ class OrderEnded:
     def __post_init__(self) -> None:
         if self.state not in (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED):
             raise UsageError(f"order {self.client_id}: the venue does not end an order as {self.state}")
+        _refuse_filled(self.client_id, self.filled)
 
 
 @value
@@ -106,6 +114,11 @@ class VenueOrder:
     reduce_only: bool
     conditional: bool
     state: OrderState
+
+    def __post_init__(self) -> None:
+        if not is_above_zero(self.quantity) or (self.price is not None and not is_above_zero(self.price)):
+            raise DataError(f"order {self.client_id}: {self.quantity} at {self.price} is no order")
+        _refuse_filled(self.client_id, self.filled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +145,10 @@ class Snapshot:
     fills: tuple[Fill, ...]
     as_of: Instant
 
+    def __post_init__(self) -> None:
+        if not self.position.is_finite():
+            raise DataError(f"{self.symbol}: a position of {self.position}")
+
 
 @value
 class Quote:
@@ -142,6 +159,10 @@ class Quote:
     ask: Decimal
     mark: Decimal
     occurred_at: Instant
+
+    def __post_init__(self) -> None:
+        if not (is_zero_or_more(self.bid) and is_zero_or_more(self.ask) and is_above_zero(self.mark)):
+            raise DataError(f"{self.symbol}: a quote of {self.bid} and {self.ask}, mark {self.mark}")
 
 
 @value
@@ -163,6 +184,9 @@ class ProtectionWanted:
     stop_loss: Decimal | None
     take_profit: Decimal | None
 
+    def __post_init__(self) -> None:
+        _refuse_prices(self.symbol, self.stop_loss, self.take_profit)
+
 
 @value
 class NetProtection:
@@ -174,6 +198,9 @@ class NetProtection:
     symbol: str
     stop_loss: Decimal | None
     take_profit: Decimal | None
+
+    def __post_init__(self) -> None:
+        _refuse_prices(self.symbol, self.stop_loss, self.take_profit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +223,10 @@ class AccountUpdate:
 
     equity: Decimal
     available: Decimal
+
+    def __post_init__(self) -> None:
+        if not (self.equity.is_finite() and self.available.is_finite()):
+            raise DataError(f"equity of {self.equity}, {self.available} of it available")
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,3 +285,14 @@ Event: TypeAlias = (
     | QueueOverflow
     | OperatorSaid
 )
+
+
+def _refuse_filled(client_id: str, filled: Decimal | None) -> None:
+    if filled is not None and not is_zero_or_more(filled):
+        raise DataError(f"order {client_id}: {filled} of it filled")
+
+
+def _refuse_prices(symbol: str, *prices: Decimal | None) -> None:
+    for price in prices:
+        if price is not None and not is_above_zero(price):
+            raise DataError(f"{symbol}: {price} is no price to protect at")

@@ -125,6 +125,7 @@ class Execution:
         return _result(
             self.decision,
             self.state,
+            self.quantity,
             self.filled,
             self.notional,
             self.unsent,

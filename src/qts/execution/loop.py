@@ -2,8 +2,8 @@
 
 When: decisions of one set go out in their order, each symbol's next one once the
 orders of the one before are out. How many times: an order at market whose rest
-was given up in time only because the market was thin is executed again for that
-rest. When to stop: by the stop policy; what reduces is executed even then.
+did not fill though nobody gave it up on purpose is executed again for that rest,
+of what precheck let through. When to stop: by the stop policy; what reduces is executed even then.
 """
 
 from dataclasses import replace
@@ -108,6 +108,6 @@ class ExecutionLoop:
 
 def _rest_of(result: ExecutionResult, now: Instant) -> OrderDecision:
     decision, order = result.decision, result.decision.order
-    left: Decimal = order.quantity - result.filled
+    left: Decimal = result.quantity - result.filled
     again = replace(order, order_id=rest_id(order.order_id), quantity=left, created_at=now)
     return replace(decision, order=again, horizon_ms=0, algorithm=SplitAlgorithm.SINGLE)

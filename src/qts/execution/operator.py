@@ -26,6 +26,7 @@ class Operator:
             case OperatorVerb.RESUME:
                 if account.safety.resumed(word.who, word.why, now) is None:
                     account.paused = False
+                    account.killed.clear()
                     self._loop.resume()
             case OperatorVerb.ACKNOWLEDGE:
                 for symbol in symbols:
@@ -37,6 +38,8 @@ class Operator:
                 detail = f"{word.who}: {word.why}" if word.why else word.who
                 self._loop.killed = True
                 account.alert(ExecutionAlert(SafetyCode.FS104, "account", "operator", detail), now)
+                symbols = symbols or tuple(account.settings.instruments)  # of a name nobody knows: everything
+                account.killed.update(dict.fromkeys(symbols))
                 self._leave(symbols, now)
 
     def _leave(self, symbols: tuple[str, ...], now: Instant) -> None:

@@ -18,6 +18,7 @@ from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order_lifecycle import TRANSITIONS, IllegalTransition, OrderEvent, OrderState
 from qts.domain.value import maker
+from qts.execution.client_ids import first_id
 from qts.execution.commands import SendOrder
 from qts.execution.contracts import SplitOrder
 
@@ -32,12 +33,14 @@ class OrderRecord:
     filled, notional: the sum of its trades. told: the cumulative quantity the venue named; told above
     filled means that a trade has not been heard yet: the end of such an order is
     not the end of its fills. accepted_at: when the venue was first known to work it. code: the venue's error code
-    when it refused, else 0. doubted_at: since when the venue has to say again that it works it, None while it need not.
+    when it refused, else 0. cancel_tries: how often its end was asked for. doubted_at: since when the venue has to say
+    again that it works it, None while it need not.
     """
 
     __slots__ = (
         "accepted_at",
         "cancel_asked_at",
+        "cancel_tries",
         "code",
         "doubted_at",
         "filled",
@@ -60,6 +63,7 @@ class OrderRecord:
         self.sent_at = now
         self.updated_at = now
         self.cancel_asked_at: Instant | None = None
+        self.cancel_tries = 0
         self.accepted_at: Instant | None = None
         self.code = 0
         self.doubted_at: Instant | None = None
@@ -76,6 +80,11 @@ class OrderRecord:
     def is_settled(self) -> bool:
         """Final, and every trade the venue counted has been heard."""
         return self.state.is_final and self.filled >= self.told
+
+    @property
+    def is_asked_and_unknown(self) -> bool:
+        """Cancelled as far as one can: what became of it is the UNKNOWN protocol's question, and no reason to wait."""
+        return self.state is OrderState.UNKNOWN and self.cancel_asked_at is not None
 
     @property
     def at_risk(self) -> Decimal:
@@ -99,7 +108,8 @@ class OrderRecord:
         return True
 
     def facts(self) -> tuple[object, ...]:
-        return (self.order.client_id, self.state.value, self.filled, self.notional, self.told, self.venue_id)
+        so_far = (self.filled, self.notional, self.told, self.cancel_asked_at, self.doubted_at)
+        return (self.order.client_id, self.state.value, self.venue_id, *so_far)
 
 
 class OverParentError(Exception):
@@ -109,7 +119,8 @@ class OverParentError(Exception):
 class OrderLedger:
     """All records, and the trades already counted.
 
-    living: those that have not ended, for who only wants to see whether there are any.
+    living: those that have not ended, for who only wants to see whether there are any. owing: those of which the
+    venue has counted more than was heard, by client id: news of trades are still to come.
     """
 
     def __init__(self) -> None:
@@ -117,14 +128,21 @@ class OrderLedger:
         self.find = self._records.get  # by client id; None for one that was never sent
         self.living: dict[str, OrderRecord] = {}
         self._of_parent: defaultdict[str, list[OrderRecord]] = defaultdict(list)
+        self.owing: dict[str, OrderRecord] = {}
         self._quantity_max: dict[str, Decimal] = {}
+        self._rests: defaultdict[str, list[str]] = defaultdict(list)  # of a decision that has any, the ids of its rests
         self._trades: set[tuple[str, str]] = set()
 
     # -- the way out ----------------------------------------------------------------
 
     def limit_parent(self, parent_id: str, quantity_max: Decimal) -> None:
-        """From now on the orders of this decision may add up to this much and no more."""
-        self._quantity_max[parent_id] = quantity_max
+        """From now on the orders of this decision may add up to this much and no more; a rest shares its decision's."""
+        first = first_id(parent_id)
+        if first != parent_id and first in self._quantity_max:
+            self._quantity_max[parent_id] = self._quantity_max[first]
+            self._rests[first].append(parent_id)
+        else:
+            self._quantity_max[parent_id] = quantity_max
 
     def submit(self, order: SplitOrder, now: Instant) -> SendOrder:
         """Write the order down as sent. Raises OverParentError, and for an id that was used before."""
@@ -135,7 +153,7 @@ class OrderLedger:
         limit = self._quantity_max.get(parent_id)
         if limit is not None:
             wanted = order.quantity
-            for each in siblings:
+            for each in siblings if not self._rests else self._family(parent_id):
                 wanted += each.at_risk
             if wanted > limit:
                 raise OverParentError(f"{client_id}: {wanted} would be above the {limit} of {parent_id}")
@@ -149,17 +167,24 @@ class OrderLedger:
         limit = self._quantity_max.get(parent_id)
         if limit is None:
             return None
-        return limit - sum((each.at_risk for each in self._of_parent.get(parent_id, ())), start=ZERO)
+        return limit - sum((each.at_risk for each in self._family(parent_id)), start=ZERO)
 
     def excess_of(self, parent_id: str) -> Decimal:
-        """By how much the fills of a decision exceed its quantity; 0 or less when they do not."""
+        """By how much the fills of a decision, its rests included, exceed its quantity; 0 or less when they do not."""
         limit = self._quantity_max.get(parent_id)
         if limit is None:
             return ZERO
         excess = -limit
-        for each in self._of_parent[parent_id]:
+        for each in self._of_parent[parent_id] if not self._rests else self._family(parent_id):
             excess += each.filled
         return excess
+
+    def _family(self, parent_id: str) -> list[OrderRecord]:
+        """The orders of the decision and of everything that executed its rest."""
+        first = first_id(parent_id)
+        if first not in self._rests:
+            return list(self._of_parent.get(parent_id, ()))
+        return [each for one in (first, *self._rests[first]) for each in self._of_parent.get(one, ())]
 
     # -- what is heard --------------------------------------------------------------
 
@@ -183,8 +208,26 @@ class OrderLedger:
         """
         filled = record.filled = record.filled + fill.quantity
         record.notional += fill.quantity * fill.price
-        record.told = max(record.told, filled)
+        if record.told <= filled:
+            record.told = filled
+            if self.owing:
+                self.owing.pop(record.order.client_id, None)
         self.hear(record, _FILL_LAST if filled >= record.order.quantity else _FILL_PART, now)
+
+    def tell(self, record: OrderRecord, filled: Decimal) -> None:
+        """The venue says how much of the order has filled, cumulative; what of it was not heard is owed."""
+        record.told = max(record.told, filled)
+        if record.told > record.filled:
+            self.owing[record.order.client_id] = record
+
+    def forgive(self, symbol: str) -> None:
+        """Nothing more is owed on the symbol: what was counted is accounted for in another way."""
+        for record in [each for each in self.owing.values() if each.order.symbol == symbol]:
+            record.told = record.filled
+            del self.owing[record.order.client_id]
+
+    def owed(self, symbol: str) -> list[OrderRecord]:
+        return [each for each in self.owing.values() if each.order.symbol == symbol] if self.owing else []
 
     # -- looking --------------------------------------------------------------------
 

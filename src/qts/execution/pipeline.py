@@ -35,7 +35,7 @@ from qts.execution.orders import OrderRecord
 from qts.execution.sending import Sending
 from qts.execution.stages import async_send, fill_monitor
 from qts.execution.stages.async_send import SendVerdict
-from qts.execution.stages.order_split import SplitFacts, split, whole
+from qts.execution.stages.order_split import SplitFacts, capped, split, whole
 from qts.execution.stages.precheck import precheck
 from qts.execution.state_machine import FINAL, TIMEOUT_MS
 from qts.execution.unknown import ATTEMPTS_MAX
@@ -143,6 +143,8 @@ class ExecutionPipeline:
             result = split(decision, x.quantity, facts, settings.split, now)
             self._tell(x, result.alerts, now)
             x.algorithm, x.slices = result.algorithm, result.slices
+        if x.symbol in account.settings.quantity_max:
+            x.slices = capped(x.slices, account.settings.quantity_max[x.symbol], account.settings.instruments[x.symbol])
         if not x.reduces:
             account.orders.limit_parent(x.id, x.quantity)
             account.entering[x.id] = x
@@ -154,6 +156,8 @@ class ExecutionPipeline:
     def on_ack(self, x: Execution, record: OrderRecord, ack: OrderAck, now: Instant) -> None:
         if ack.outcome is not _TAKEN:
             self._on_refusal(x, record.order, ack, now)
+        elif x.again:
+            self._forget_again(x, record)
         self.advance(x, now)
 
     def _on_refusal(self, x: Execution, order: SplitOrder, ack: OrderAck, now: Instant) -> None:
@@ -181,11 +185,15 @@ class ExecutionPipeline:
             x.again = [each for each in x.again if each.client_id != order.client_id]
             x.again.append(order)
 
+    def _forget_again(self, x: Execution, record: OrderRecord) -> None:
+        """It lives: no other try at the same slice."""
+        x.again = [each for each in x.again if each.sequence != record.order.sequence]
+
     # -- after anything happened --------------------------------------------------------
 
     def on_fill(self, x: Execution, record: OrderRecord, fill: Fill, now: Instant) -> None:
-        if x.again:  # it lives: no other try at the same slice
-            x.again = [each for each in x.again if each.sequence != record.order.sequence]
+        if x.again:
+            self._forget_again(x, record)
         x.filled += fill.quantity
         x.notional += fill.quantity * fill.price
         x.last_fill_at = now
@@ -225,10 +233,10 @@ class ExecutionPipeline:
             x.enter(_S.MONITORING, now)
             self._monitor(x, now)
             return
-        if not x.ending and records:
-            detail = "; ".join(sorted({each.order.client_id for each in records}))
-            self._tell(x, (ExecutionAlert(SafetyCode.FS090, x.id, async_send.STAGE, f"no order lives: {detail}"),), now)
-        self._end(x, _S.FAILED, x.ending or ("every send was refused" if records else "nothing was sent in time"), now)
+        why = "every send was refused" if records else "nothing was sent in time"
+        if not x.ending and (records or x.reduces):
+            self._tell(x, (ExecutionAlert(SafetyCode.FS090, x.id, async_send.STAGE, why),), now)
+        self._end(x, _S.FAILED, x.ending or why, now)
 
     def _monitor(self, x: Execution, now: Instant) -> None:
         records = x.records

@@ -19,8 +19,7 @@ asking twice asks for nothing twice. The venue knows no pairs; the pair is ours.
 - An escape leaves the stop that stands and, once it lasts ``BACKSTOP_AFTER_MS`` without one that covers, places one
   where it was wished or, beyond that, at the collar: the venue's own end, should we be gone. Tried again as late.
 - A wish of None keeps the stop that stands and takes the target away: absence removes no protection.
-
-A cancellation is asked for once and again after ``CANCEL_AGAIN_MS``, counted from ``cancel_asked_at``.
+- A cancellation is asked for once and again after ``CANCEL_AGAIN_MS``.
 Source: reliability, sections 2.2 (protective orders) and 2.5.
 """
 
@@ -87,12 +86,12 @@ class Unprotected(StrEnum):
     UNCONFIRMED = "no stop was confirmed in time"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PlaceLeg:
     order: SplitOrder
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelLeg:
     client_id: str
 
@@ -168,6 +167,10 @@ def _works(leg: OrderRecord) -> bool:
     return leg.state is OrderState.ACCEPTED and leg.cancel_asked_at is None
 
 
+def _is_coming(leg: OrderRecord) -> bool:
+    return leg.state is not OrderState.ACCEPTED and leg.cancel_asked_at is None
+
+
 def _stands(facts: ProtectionFacts, held: Decimal) -> bool:
     """Whether the pair is plainly there: the usual case, seen without building anything."""
     stop, target = facts.wanted_stop, facts.wanted_target
@@ -230,7 +233,7 @@ def _stop_steps(  # noqa: PLR0911 - one situation, one answer
         return again + _cancelled([leg for leg in working if leg not in kept], now)
     if _enough(fitting, size):
         return again  # so it seems; the venue was asked
-    unconfirmed = [leg for leg in live if leg.state is not OrderState.ACCEPTED and leg.cancel_asked_at is None]
+    unconfirmed = [leg for leg in live if _is_coming(leg)]
     if _left(working) < size and any(now - leg.sent_at >= CONFIRM_MAX_MS for leg in unconfirmed):
         return [*again, EscapeNow(Unprotected.UNCONFIRMED)]
     coming = [leg for leg in unconfirmed if leg.order.price == wanted and now - leg.sent_at < PROTECTIVE_AGAIN_MS]
@@ -250,7 +253,7 @@ def _backstop(
 ) -> list[ProtectionStep]:
     """The stop of an escape that lasts: the venue's end of it, should we be gone."""
     wanted, mark, live = facts.wanted_stop, facts.mark, [leg for leg in stops if not leg.is_final]
-    stays = [leg for leg in live if leg.cancel_asked_at is None]
+    stays = [leg for leg in live if _holds(leg) or (_is_coming(leg) and now - leg.sent_at < PROTECTIVE_AGAIN_MS)]
     tried = max([since, *(leg.updated_at for leg in stops if leg.is_final)])
     if wanted is None or mark is None or len(live) >= STOPS_MAX or _left(stays) >= size:
         return []
@@ -356,9 +359,6 @@ def _target_steps(
     if len(failed) >= TARGET_TRIES_MAX or any(now < leg.updated_at + TARGET_AGAIN_MS for leg in failed):
         return []
     return [PlaceLeg(_leg(facts, Role.TAKE_PROFIT, wanted, size, number=number, now=now))]
-
-
-# -- both -------------------------------------------------------------------------------
 
 
 def _closing(facts: ProtectionFacts) -> Side:

@@ -4,6 +4,7 @@ What the legs must look like is decided by protection.py; here it is remembered
 what was asked for and what has been placed, per position epoch.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 from qts.domain.fill import Fill
@@ -132,22 +133,29 @@ class ProtectivePairs:
             escaping_since=account.escaping.get(symbol),
             drops_stop=wanted.drops_stop,
         )
-        for step in protect(facts, now):
-            match step:
-                case PlaceLeg(order):
-                    account.send(order, now)
-                    record = account.orders.find(order.client_id)
-                    assert record is not None
-                    wanted.placed += 1
-                    wanted.legs.append(record)
-                case CancelLeg(client_id):
-                    record = account.orders.find(client_id)
-                    if record is not None:
-                        account.ask_cancel(record, now)
-                case EscapeNow(why):
-                    return why
+        steps = protect(facts, now)
+        if steps:
+            for step in steps:
+                if isinstance(step, EscapeNow):
+                    return step.why
+                self._perform(step, wanted, now)
+            facts = replace(facts, legs=tuple(wanted.legs))  # what was just placed has its own time to be heard of
         wanted.due = due(facts, now) if wanted.legs or facts.escaping_since is not None else None
         return None
+
+    def _perform(self, step: PlaceLeg | CancelLeg, wanted: Wanted, now: Instant) -> None:
+        account = self._account
+        match step:
+            case PlaceLeg(order):
+                account.send(order, now)
+                record = account.orders.find(order.client_id)
+                assert record is not None
+                wanted.placed += 1
+                wanted.legs.append(record)
+            case CancelLeg(client_id):
+                record = account.orders.find(client_id)
+                if record is not None:
+                    account.ask_cancel(record, now)
 
     def cares_for(self, symbol: str) -> bool:
         return symbol in self.wanted
@@ -162,7 +170,7 @@ class ProtectivePairs:
         return tuple(self.wanted)
 
     def facts(self) -> tuple[object, ...]:
-        wanted = tuple((w.epoch_id, w.stop, w.target, w.placed) for w in self.wanted.values())
+        wanted = tuple((w.epoch_id, w.stop, w.target, w.drops_stop, w.placed) for w in self.wanted.values())
         return (wanted, tuple((order.order_id, at) for order, at in self._entered.values()))
 
 

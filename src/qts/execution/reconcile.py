@@ -44,10 +44,11 @@ class Differences:
 
     missed: fills of our orders. foreign: fills of nobody we know, to be adopted. accepted: orders whose answer was
     missed. ended: orders that are over. queries: accepted orders that no list has, to be asked for by id. behind:
-    orders of which the venue counts more than all their trades: fills from further back are needed. zombies: open
-    orders of ours that should not be. foreign_orders: open orders that are not ours. gap: how much the venue's
-    position is above ours once all those fills are applied, None when the snapshot is too old to say.
-    correction: the fill that closes the gap, on the last try.
+    orders of which the venue counts more than all their trades: fills from further back are needed. altered: orders
+    listed with another side, size or price than they were sent with. zombies: open orders of ours that should not be.
+    foreign_orders: open orders that are not ours. gap: how much the venue's position is above ours once all those
+    fills are applied, None when the snapshot is too old to say. correction: the fill that closes the gap, on the last
+    try.
     """
 
     symbol: str
@@ -58,6 +59,7 @@ class Differences:
     ended: tuple[OrderEnded, ...]
     queries: tuple[QueryOrder, ...]
     behind: tuple[str, ...]
+    altered: tuple[str, ...]
     zombies: tuple[CancelOrder, ...]
     foreign_orders: tuple[VenueOrder, ...]
     gap: Decimal | None
@@ -74,6 +76,7 @@ class Differences:
             or self.ended
             or self.queries
             or self.behind
+            or self.altered
             or self.zombies
             or self.foreign_orders
         )
@@ -107,7 +110,8 @@ def differences(
     missed, foreign = _unheard_fills(ledger, snapshot)
     filled = _sums(missed)
     listed = {each.client_id: each for each in snapshot.orders if each.state.may_be_live}
-    accepted, behind, zombies, foreign_orders = [], [], [], []
+    accepted, altered, zombies, foreign_orders = [], [], [], []
+    behind = {each.order.client_id: None for each in ledger.owed(snapshot.symbol) if each.told > _heard(each, filled)}
     for order in listed.values():
         record = ledger.find(order.client_id)
         if record is None:
@@ -116,8 +120,11 @@ def differences(
             else:
                 foreign_orders.append(order)
             continue
-        if max(order.filled, record.told) > _heard(record, filled):
-            behind.append(order.client_id)
+        if order.filled > _heard(record, filled):
+            behind[order.client_id] = None
+        sent = record.order
+        if (order.side, order.quantity, order.price) != (sent.side, sent.quantity, sent.price):
+            altered.append(order.client_id)
         if record.state in (OrderState.SUBMITTED, OrderState.UNKNOWN):
             accepted.append(OrderAck(order.client_id, SendOutcome.ACCEPTED, order.venue_id))
         elif record.is_final and record.updated_at < snapshot.as_of:
@@ -129,7 +136,6 @@ def differences(
         and _should_be_listed(record, snapshot)
         and _heard(record, filled) < record.order.quantity
     ]
-    behind += [each.order.client_id for each in nowhere if each.told > _heard(each, filled)]
     concluded = correct_at is not None
     gap = _gap(position, snapshot, (*missed, *foreign))
     return Differences(
@@ -141,6 +147,7 @@ def differences(
         ended=tuple(_ended(each, filled) for each in nowhere) if concluded else (),
         queries=() if concluded else tuple(_query(each) for each in nowhere),
         behind=tuple(behind),
+        altered=tuple(altered),
         # A stop that the lists forgot may still be there: cancelling what is concluded costs nothing.
         zombies=(*zombies, *(_cancel_record(each) for each in nowhere if concluded and each.order.is_conditional)),
         foreign_orders=tuple(foreign_orders),

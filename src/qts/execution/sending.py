@@ -15,8 +15,12 @@ from qts.domain.order_lifecycle import OrderState
 from qts.execution.account import ExecutionAccount
 from qts.execution.contracts import Role, SplitAlgorithm, SplitOrder
 from qts.execution.executions import Execution
+from qts.execution.orders import OrderRecord
 
 _UNKNOWN = OrderState.UNKNOWN
+
+
+CANCEL_TRIES_MAX = 3
 
 
 class Sending:
@@ -66,7 +70,7 @@ class Sending:
             x.held = True
             return False
         if not order.reduce_only:
-            why = account.why_no_increase(order.symbol, x.decision.strategy_id)
+            why = account.why_no_increase(order.symbol, x.decision.strategy_id) or self._why_stale(order.symbol, now)
         elif account.positions.of(order.symbol).quantity * order.side.sign >= 0:
             why = "there is nothing left to reduce"
         else:
@@ -82,6 +86,14 @@ class Sending:
         x.sent_at = now
         return True
 
+    def _why_stale(self, symbol: str, now: Instant) -> str | None:
+        """A later slice, or another attempt, goes out on a fresh quote like the first."""
+        age_max = self._account.settings.limits.data_age_ms_max
+        if age_max is None:
+            return None
+        age = self._account.quote_age(symbol, now)
+        return "there is no quote fresh enough to trade on" if age is None or age > age_max else None
+
     def _must_wait(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Whether something on the symbol has to be over first, which is then seen to."""
         account, symbol = self._account, order.symbol
@@ -89,7 +101,7 @@ class Sending:
             return account.unknown_on(symbol)  # it counts as filled and as not filled until evidence decides
         if account.live_on(symbol, Role.ESCAPE):
             return True  # the escape has promised the position; its end says what is left
-        targets = account.live_on(symbol, Role.TAKE_PROFIT)
+        targets = [each for each in account.live_on(symbol, Role.TAKE_PROFIT) if not _is_past_waiting(each)]
         if any(each.cancel_asked_at is None for each in targets):
             account.touched[symbol] = None  # protection takes the target out of the way
         return bool(targets) or self._is_in_the_way(x, order, now)
@@ -122,3 +134,8 @@ class Sending:
             elif not other.ending:
                 self._give_up(other, "a newer exit takes its place", now)
         return bool(self._account.live_on(order.symbol, Role.EXIT))
+
+
+def _is_past_waiting(target: OrderRecord) -> bool:
+    """An exit waits for a target to go, not for ever: in the end the venue may say what stands in the way."""
+    return target.is_asked_and_unknown or target.cancel_tries >= CANCEL_TRIES_MAX

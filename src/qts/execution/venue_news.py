@@ -5,18 +5,16 @@ somebody waits for one. News that contradict the life of an order are not
 believed and not passed over: the symbol is quarantined until somebody looked.
 """
 
-from decimal import Decimal
 from typing import Final
 
 from qts.domain.fill import Cause, Fill
 from qts.domain.instant import Instant
-from qts.domain.money import ZERO
 from qts.domain.order_lifecycle import IllegalTransition, OrderEvent, OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount
 from qts.execution.commands import QueryOrder
 from qts.execution.contracts import ExecutionAlert, Role
-from qts.execution.doubts import Doubts, giving_back
+from qts.execution.doubts import Doubts
 from qts.execution.events import (
     CancelAck,
     CancelOutcome,
@@ -28,8 +26,8 @@ from qts.execution.events import (
     SendOutcome,
     Snapshot,
 )
-from qts.execution.loop import ExecutionLoop
 from qts.execution.orders import OrderRecord
+from qts.execution.overfills import Overfills
 from qts.execution.pipeline import ExecutionPipeline
 from qts.execution.protective_pairs import ProtectivePairs
 from qts.execution.reconcile import CORRECTION
@@ -75,18 +73,17 @@ class VenueNews:
         account: ExecutionAccount,
         gate: RiskGate,
         pipeline: ExecutionPipeline,
-        loop: ExecutionLoop,
+        overfills: Overfills,
         pairs: ProtectivePairs,
         doubts: Doubts,
     ) -> None:
         self._account = account
         self._gate = gate
         self._pipeline = pipeline
-        self._loop = loop
+        self._overfills = overfills
         self._pairs = pairs
         self._doubts = doubts
         self._tally = ResponseTally()
-        self._given_back: dict[str, Decimal] = {}
         self.broker_is_lost = False
 
     def on_ack(self, ack: OrderAck, now: Instant) -> None:
@@ -126,6 +123,10 @@ class VenueNews:
         if not account.orders.count(fill):
             return
         record = account.orders.find(fill.order_id)
+        if record is not None and (record.order.side is not fill.side or record.order.symbol != fill.symbol):
+            detail = f"{fill.order_id}: a trade to {fill.side} {fill.symbol} is none of this order's"
+            account.alert(ExecutionAlert(SafetyCode.FS070, record.order.symbol, "orders", detail), now)
+            record = None
         position = account.positions.of(fill.symbol)
         heard_until = position.filled_at
         position.apply(fill, now)
@@ -143,27 +144,13 @@ class VenueNews:
                 self._pipeline.on_fill(execution, record, fill, now)
             if record.order.role is _ENTRY:
                 self._pairs.entered(record.order.parent_id, position, fill)
-                self._give_back_excess(record, now)
+            self._overfills.filled(record, now)
         if record is None or record.order.role is not _ENTRY:
             # A correction stands for trades that nobody told; they are as old as what was told.
             made_at = heard_until if fill.order_id == CORRECTION else fill.occurred_at
             self._pairs.overtaken(position, fill.side, made_at)
         if fill.cause in _ENDS_ENTRIES and (record is None or record.filled == fill.quantity):  # its first fill
             self._pipeline.stop_building(fill.symbol, fill.side.opposite, now)
-
-    def _give_back_excess(self, record: OrderRecord, now: Instant) -> None:
-        """More filled of a decision than it asked for: true, so it is kept in the books and traded back at once."""
-        order = record.order
-        excess = self._account.orders.excess_of(order.parent_id)
-        if excess <= ZERO:
-            return
-        excess -= self._given_back.get(order.parent_id, ZERO)
-        if excess <= ZERO:
-            return
-        self._given_back[order.parent_id] = self._given_back.get(order.parent_id, ZERO) + excess
-        detail = f"{order.parent_id} filled {excess} more than was decided"
-        self._account.alert(ExecutionAlert(SafetyCode.FS070, order.symbol, "orders", detail), now)
-        self._loop.offer((giving_back(record, excess, now),), now)
 
     def on_ended(self, event: OrderEnded, now: Instant) -> None:
         record = self._account.orders.find(event.client_id)
@@ -172,7 +159,7 @@ class VenueNews:
 
     def _ended(self, record: OrderRecord, event: OrderEnded, now: Instant) -> None:
         if event.filled is not None:
-            record.told = max(record.told, event.filled)
+            self._account.orders.tell(record, event.filled)
         self._move(record, _ENDED[event.state], now)
         self._doubts.heard(record, now)
         self._forward(record, now)
@@ -245,6 +232,7 @@ class VenueNews:
     def _contradicted(self, record: OrderRecord, contradiction: IllegalTransition, now: Instant) -> None:
         detail = f"{record.order.client_id}: {contradiction}"
         self._account.alert(ExecutionAlert(SafetyCode.FS070, record.order.symbol, "orders", detail), now)
+        self._ask(record)
 
     def _ask(self, record: OrderRecord) -> None:
         order = record.order

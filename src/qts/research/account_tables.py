@@ -85,12 +85,10 @@ class AccountTables:
 def account_tables(result: JointResult) -> AccountTables:
     """Every table of the run. Fills that no strategy asked for have a row of their own, where there are any."""
     parts: Mapping[str, int] = _parts_of_fills(result)
-    names = [*sorted(result.by_strategy)]
-    if parts.get(QUARANTINE):
-        names.append(QUARANTINE)
+    names = sorted(result.by_strategy, key=lambda name: (name == QUARANTINE, name))
     with exact_arithmetic():
         strategies = tuple(
-            _row(name, result.of_strategy(name), result.by_strategy.get(name), parts.get(name, 0)) for name in names
+            _row(name, result.of_strategy(name), result.by_strategy[name], parts.get(name, 0)) for name in names
         )
         symbols = tuple(
             _row(name, sums, result.by_symbol[name], result.fills[name]) for name, sums in sorted(result.venue.items())

@@ -7,7 +7,7 @@ what is allowed is what the loop is given. A strategy's own stop that its bar
 touched is an exit like any other, and no limit stops an exit.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -75,22 +75,22 @@ class JointDesk:
         self._ordinal = 0
 
     def decide(
-        self, answers: Sequence[Said], present: Sequence[JointSymbol], now: Instant, *, leaving: Collection[str] = ()
+        self,
+        answers: Sequence[Said],
+        present: Sequence[JointSymbol],
+        now: Instant,
+        *,
+        leaving: Iterable[tuple[JointSymbol, str, str]] = (),
     ) -> tuple[OrderDecision, ...]:
         """What is to be executed now, reductions first.
 
-        present: the symbols whose bar has just closed. leaving: halted strategies whose positions are to be closed.
+        present: the symbols whose bar has just closed. leaving: symbol, book and reason of what the guardian closes.
         """
         fired = [(each, strategy_id, why) for each in present for strategy_id, why in each.fired()]
         with exact_arithmetic():
             fired += [(each, strategy_id, WHY) for each in present for strategy_id in self._guard.leaving(each, now)]
-        fired += [
-            (each, strategy_id, "the guardian closes what a halted strategy left")
-            for each in present
-            for strategy_id in sorted(leaving)
-            if strategy_id in each.books.books and each.books.books[strategy_id].position
-            if all(strategy_id != other for where, other, _ in fired if where is each)
-        ]
+        stopped = {(each.symbol, strategy_id) for each, strategy_id, _ in fired}
+        fired += [left for left in leaving if (left[0].symbol, left[1]) not in stopped]
         if not answers and not fired:
             return ()
         with exact_arithmetic():
@@ -142,7 +142,7 @@ class JointDesk:
             quantity,
             order.price,
             closes=order.effect is Effect.REDUCE,
-            priority=self._members[strategy_id].priority,
+            priority=self._members[strategy_id].priority if strategy_id in self._members else 0,
             good_until=order.good_until,
             reason=order.reason,
         )
@@ -240,6 +240,9 @@ class JointDesk:
     # -- from wants to the machine ----------------------------------------------------------------
 
     def _arbitrated(self, each: JointSymbol, wants: list[Want], now: Instant) -> list[OrderDecision]:
+        if each.flattening:
+            self._withhold(each, wants, now)
+            return []
         book, lot = each.venue.book, each.instrument.lot
         is_open = self._line.controller.account.why_no_increase(each.symbol, "") is None
         found = arbitrate(
@@ -272,6 +275,19 @@ class JointDesk:
             if approved is not None:
                 decisions.append(OrderDecision(approved.order, price, strategy_id=net.owner))
         return decisions
+
+    def _withhold(self, each: JointSymbol, wants: Iterable[Want], now: Instant) -> None:
+        """Every book is on its way out, at one price."""
+        self.withheld += [
+            Withheld(
+                at=now,
+                strategy_id=want.strategy_id,
+                symbol=each.symbol,
+                quantity=want.quantity,
+                reason=f"{each.symbol} is being flattened",
+            )
+            for want in wants
+        ]
 
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
         """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""

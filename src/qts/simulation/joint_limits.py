@@ -14,6 +14,7 @@ from decimal import Decimal
 from qts.domain.instant import DAY_MS, Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, Side
+from qts.domain.virtual_books import QUARANTINE
 from qts.risk.limit_facts import BookFacts, MarginFacts, OrderFacts, PositionFacts
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.limit_state import ACCOUNT, EquityMarked, LimitState, OrderWentOut, remembered
@@ -58,7 +59,7 @@ class JointLimits:
             for strategy_id in each.strategy_ids:
                 book = each.books.books[strategy_id]
                 worth[strategy_id] += book.wallet if price is None else book.equity(price)
-        worth[ACCOUNT] = sum(worth.values(), start=ZERO)
+        worth[ACCOUNT] = sum(worth.values(), start=sum(map(_in_quarantine, self._symbols.values()), start=ZERO))
         for whose, equity in worth.items():
             if self._marked.get(whose) != equity or self._memory.of(whose).day != now // DAY_MS:
                 self._memory = remembered(self._memory, EquityMarked(whose, equity, now))
@@ -169,6 +170,12 @@ class JointLimits:
                     limits=tuple(dict.fromkeys(_word(each, verdict.asked) for each in verdict.said)),
                 )
             )
+
+
+def _in_quarantine(each: JointSymbol) -> Decimal:
+    """What nobody asked for is the account's gain or loss all the same."""
+    book, price = each.books.books[QUARANTINE], each.marked_at
+    return book.wallet if price is None else book.equity(price)
 
 
 def _word(said: LimitSays, asked: Decimal) -> LimitWord:

@@ -46,14 +46,16 @@ def book_sums(symbols: Mapping[str, JointSymbol]) -> EndSums:
 
 
 def equity_lines(symbols: Mapping[str, JointSymbol], strategy_ids: Iterable[str], grid: Instants) -> EquityLines:
-    """Equity of each strategy, of each symbol and of the account. What is in quarantine is in none of them."""
+    """Equity of each strategy, of each symbol and of the account. Quarantine has a line where it ever held anything."""
     rows = len(grid)
     by_strategy = {each: np.zeros(rows) for each in strategy_ids}
+    if any(posting.strategy_id == QUARANTINE for each in symbols.values() for _, posting in each.postings):
+        by_strategy[QUARANTINE] = np.zeros(rows)
     by_symbol = {symbol: np.zeros(rows) for symbol in symbols}
     for symbol, each in symbols.items():
         places = np.searchsorted(grid, each.dataset.bars.opened_at)
         for strategy_id, book in each.books.books.items():
-            if strategy_id == QUARANTINE:
+            if strategy_id not in by_strategy:
                 continue
             own = np.empty(len(each.dataset.bars))
             each.equity_of(strategy_id, own)

@@ -42,6 +42,7 @@ from qts.risk.capital_changes import (
     Reserved,
     Returned,
     StateSet,
+    stricter,
 )
 from qts.risk.sizing import cost_to_open
 from qts.simulation.joint_coming import Coming, OnTheirWay, OrderKey
@@ -67,6 +68,7 @@ class JointMoney:
         self._leverage = terms.frictions.leverage
         self._cost_rate = terms.frictions.expected_cost_rate()
         self._shares = {each.strategy_id: _even_shares(each) for each in members.values()}
+        self._suspended: dict[str, PoolState] = {}  # and what their pools were before
         self._invested: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
         world = PoolKey(terms.world)
         self._keys = {each: PoolKey(terms.world, each) for each in members} | {QUARANTINE: world}
@@ -88,6 +90,16 @@ class JointMoney:
     def set_state(self, strategy_id: str, state: PoolState, by: str, reason: str) -> None:
         """From now on the strategy's pool is in this state."""
         self._happened(StateSet(self._keys[strategy_id], state, by, reason))
+
+    def suspend(self, strategy_id: str, by: str, reason: str) -> None:
+        """Nothing more is opened with the strategy's pool, until it is resumed."""
+        state = self.pool(strategy_id).state
+        self._suspended.setdefault(strategy_id, state)
+        self.set_state(strategy_id, stricter(state, PoolState.PAUSED), by, reason)
+
+    def resume(self, strategy_id: str, by: str, reason: str) -> None:
+        """The pool is in the state it was in before it was suspended."""
+        self.set_state(strategy_id, self._suspended.pop(strategy_id), by, reason)
 
     # -- orders ---------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from qts.risk.capital import Capital
 from qts.risk.capital_changes import Change
 from qts.risk.limits import LimitName, Measured
 from qts.risk.stages import StageWord
+from qts.simulation.operator_words import WordTold
 from qts.strategy.multiplexer import Halted
 
 
@@ -107,7 +108,9 @@ class JointResult:
 
     books: of each strategy on each symbol, by both names. venue: of each symbol, the account's own. postings: by
     symbol, with the row of its bars. fills: of the venue, by symbol. crossed: how often two strategies were matched
-    inside. said: every answer. distances: of every book to every limit at the end; none without staged limits.
+    inside. in_care: strategy and symbol of each position that the guardian still looks after. operator: what became
+    of each word of the script. said: every answer. distances: of every book to every limit at the end; none without
+    staged limits.
     changes: of the strategies' capital, in order, with the instant of each; capital: what they led to.
     """
 
@@ -122,6 +125,8 @@ class JointResult:
     fills: dict[str, int]
     crossed: int
     halted: tuple[Halted, ...]
+    in_care: tuple[tuple[str, str], ...]
+    operator: tuple[WordTold, ...]
     gate: tuple[GateWord, ...]
     withheld: tuple[Withheld, ...]
     said: dict[str, tuple[tuple[Instant, str, object], ...]]

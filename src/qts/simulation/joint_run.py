@@ -3,9 +3,10 @@
 On each bar, in this order: what strategies wanted of each other is crossed at
 the open, the market lets the bar happen and every fill is shared among the
 strategies it was for, the machine's timers are served at the close, equity is
-marked. Then all strategies are asked; what each wants passes the gate on its own
-book; arbitration makes few orders of it; the account's limits judge them, a
-reduction shared pro rata; and what is left goes to the one machine.
+marked, and what the operator's script has for this close is said. Then all
+enabled strategies are asked; what each wants passes the gate on its own book;
+arbitration makes few orders of it; the account's limits judge them, a reduction
+shared pro rata; and what is left goes to the one machine.
 
 The machine, its loop and its route are those of every other run: they see
 orders of the account and know nothing of strategies.
@@ -31,20 +32,22 @@ from qts.execution.journal import Journal
 from qts.execution.stages.precheck import PreCheckLimits
 from qts.market.dataset import Dataset
 from qts.market.view import Cursor, View
-from qts.risk.capital_changes import PoolState
 from qts.risk.gate import RiskGate
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
 from qts.simulation.assumptions import sentences
 from qts.simulation.collector import rarely_collected
 from qts.simulation.columns import market_columns
+from qts.simulation.guardian import Guardian
 from qts.simulation.inputs import require_inputs
 from qts.simulation.joint_desk import JointDesk
 from qts.simulation.joint_lines import book_sums, equity_lines
 from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_result import JointResult
 from qts.simulation.joint_symbol import JointSymbol
-from qts.simulation.joint_terms import OF_SEVERAL, JointTerms, Member, OnHalt
+from qts.simulation.joint_terms import OF_SEVERAL, JointTerms, Member
+from qts.simulation.operator_script import OperatorScript
+from qts.simulation.slow_calls import SlowCalls
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
 from qts.strategy.features.columns import FeatureColumns
@@ -53,9 +56,12 @@ from qts.strategy.registry import Key, StrategyRegistry
 from qts.strategy.strategy import Strategy
 
 
-def run_together(datasets: Mapping[str, Dataset], members: Sequence[Member], terms: JointTerms) -> JointResult:
+def run_together(
+    datasets: Mapping[str, Dataset], members: Sequence[Member], terms: JointTerms, slow: SlowCalls | None = None
+) -> JointResult:
     """Run the members over the datasets, which have one bar interval. Failing strategies are halted, never the run.
 
+    slow: hears which calls were slow; the result is the same with it and without.
     Raises DataError for inputs missing without a waiver, StrategyError for members that cannot be registered.
     """
     intervals = {each.bars.interval for each in datasets.values()}
@@ -65,20 +71,27 @@ def run_together(datasets: Mapping[str, Dataset], members: Sequence[Member], ter
     if missing := sorted(named - datasets.keys()):
         raise PolicyError(f"there are no data of {', '.join(missing)}")
     with rarely_collected(), localcontext(), np.errstate():  # what a strategy does to its thread ends with its run
-        return _JointRun({each: datasets[each] for each in sorted(named)}, members, terms).result()
+        return _JointRun({each: datasets[each] for each in sorted(named)}, members, terms, slow).result()
 
 
 class _JointRun:
     """The state of one run while it lasts."""
 
-    def __init__(self, datasets: dict[str, Dataset], members: Sequence[Member], terms: JointTerms) -> None:
+    def __init__(
+        self, datasets: dict[str, Dataset], members: Sequence[Member], terms: JointTerms, slow: SlowCalls | None
+    ) -> None:
         self._terms = terms
         self._members = {each.strategy_id: each for each in sorted(members, key=lambda each: each.strategy_id)}
         self._interval_ms = next(iter(datasets.values())).bars.interval_ms
         self._registry = StrategyRegistry()
         for member in self._members.values():
             self._registry.register(member.strategy_id, member.make, member.symbols)
-        self._multiplexer = Multiplexer(self._registry)
+        self._slow = slow
+        self._multiplexer = (
+            Multiplexer(self._registry)
+            if slow is None
+            else Multiplexer(self._registry, pace=slow.pace, stopwatch=slow.stopwatch)
+        )
         settings = ExecutionSettings(
             instruments={symbol: each.instrument for symbol, each in datasets.items()},
             limits=PreCheckLimits(leverage=terms.frictions.leverage),
@@ -98,7 +111,8 @@ class _JointRun:
         self._hears_fills = {each.strategy_id for each in members if type(each.make()).on_fill is not Strategy.on_fill}
         self._desk = JointDesk(self._symbols, self._members, terms, self._line, self._money)
         self._halted: list[Halted] = []
-        self._leaving: dict[str, None] = {}  # halted strategies whose positions the guardian closes
+        self._guardian = Guardian(self._symbols, self._registry, self._money, terms.on_halt)
+        self._script = OperatorScript(terms.operator, self._symbols, self._registry, self._guardian, self._line)
         self._fills_heard: list[Fill] = []
 
     def _opened(self, dataset: Dataset) -> JointSymbol:
@@ -140,6 +154,7 @@ class _JointRun:
                     present.append(each)
             with exact_arithmetic():
                 self._happen(at, present)
+            self._script.at_close(at + self._interval_ms)
             self._ask(at + self._interval_ms, present)
         return self._told()
 
@@ -148,8 +163,11 @@ class _JointRun:
     def _happen(self, at: Instant, present: list[JointSymbol]) -> None:
         self._reach(at)
         for each in present:
-            if each.crossing:
-                each.cross_at(each.instrument.price(float(each.dataset.bars.open[each.row])))
+            if each.crossing or each.flattening:
+                opened = each.instrument.price(float(each.dataset.bars.open[each.row]))
+                each.cross_at(opened)
+                if each.flattening:
+                    each.close_flat(opened)
                 self._protect(each)
             each.market.step(each.row)
         self._reach(at + self._interval_ms)
@@ -191,7 +209,7 @@ class _JointRun:
         )
         heard = self._multiplexer.ask(views, now)
         self._note(heard)
-        decisions = self._desk.decide(heard.answers, present, now, leaving=self._leaving)
+        decisions = self._desk.decide(heard.answers, present, now, leaving=self._guardian.leaving(present))
         if decisions:
             with exact_arithmetic():
                 self._line.tell(Decided(decisions))
@@ -208,11 +226,9 @@ class _JointRun:
     def _note(self, heard: Round) -> None:
         for each in heard.halted:
             self._halted.append(each)
-            if self._terms.on_halt is OnHalt.CLOSE:
-                self._leaving[each.strategy_id] = None
-            self._money.set_state(each.strategy_id, PoolState.PAUSED, "the multiplexer", f"halted: {each.cause.value}")
-            for symbol in self._registry.symbols(each.strategy_id):
-                self._symbols[symbol].books.entrust(each.strategy_id)
+            self._guardian.halted(each.strategy_id)
+        if self._slow is not None:
+            self._slow.hear(heard)
 
     # -- telling ------------------------------------------------------------------------------------
 
@@ -238,6 +254,8 @@ class _JointRun:
             fills={symbol: each.fills for symbol, each in self._symbols.items()},
             crossed=sums.crossed,
             halted=tuple(self._halted),
+            in_care=self._guardian.in_care,
+            operator=self._script.told(),
             gate=tuple(self._desk.limits.words),
             withheld=tuple(self._desk.withheld),
             said={each: tuple(words) for each, words in self._desk.said.items()},

@@ -52,7 +52,7 @@ class OwnPair:
 class JointSymbol:
     """postings: what each strategy had of every fill, funding and cross, with the row of the bar it was in.
 
-    fills: how many the venue had. row: of the present bar.
+    fills: how many the venue had. row: of the present bar. flattening: every book is being closed, on a word.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class JointSymbol:
         self.crossing: list[Cross] = []
         self.fills = 0
         self.row = -1
+        self.flattening = False
         self._orders = orders
         self._shares: dict[str, tuple[Share, ...]] = {}
         self._brought: dict[tuple[str, str], OwnPair] = {}
@@ -125,6 +126,11 @@ class JointSymbol:
         crossing, self.crossing = self.crossing, []
         for cross in crossing:
             self._post(self.books.cross(cross, price))
+
+    def close_flat(self, price: Decimal) -> None:
+        """Where the net is flat, no order is needed to close every book: they close against each other."""
+        if not self.venue.book.position:
+            self._post(self.books.flatten(Side.BUY, ZERO, price, ZERO))
 
     def heard(self, fill: Fill) -> None:
         self.fills += 1
@@ -272,6 +278,11 @@ class JointSymbol:
     def equity_of(self, strategy_id: str, out: Floats) -> None:
         """The strategy's equity on the symbol at every close, quote; ``out``: float64, shape (bars,)."""
         self._held[strategy_id].mark(self.columns.mark_close, out)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether no book holds anything, quarantine included."""
+        return not any(book.position for book in self.books.books.values())
 
     @property
     def strategy_ids(self) -> tuple[str, ...]:

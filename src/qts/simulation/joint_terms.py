@@ -12,6 +12,7 @@ from qts.risk.capital_changes import PoolState
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.policy import RiskLimits
 from qts.simulation.costs import Frictions
+from qts.simulation.operator_words import Word
 from qts.strategy.arbitration import Rule
 from qts.strategy.strategy import Strategy
 
@@ -56,6 +57,7 @@ class JointTerms:
 
     limits: of each strategy's own book, and of sizing. policies: the staged limits, None for none of them.
     world: under which the capital is kept.
+    operator: what is said while it runs.
     """
 
     rule: Rule = Rule.NET
@@ -65,3 +67,4 @@ class JointTerms:
     policies: LimitPolicies | None = field(default_factory=LimitPolicies)
     waivers: tuple[Waiver, ...] = ()
     world: str = "account"
+    operator: tuple[Word, ...] = ()

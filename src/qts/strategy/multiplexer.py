@@ -58,7 +58,13 @@ class OnSlow(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """slow_ns: what one call may take, nanoseconds, above 0; measured only where there is a stopwatch."""
+    """slow_ns: what one call may take, nanoseconds, above 0; measured only where there is a stopwatch.
+
+    Who halts on it times every call. Who only reports reads the stopwatch twice a round: a round that took longer
+    than slow_ns is told as a whole, and the calls of the next 64 rounds are timed one by one, of twice as many
+    each time it happens again. So a call that is slow once is told without its name, and calls that are slow
+    now and then are named in the end; many that are each below slow_ns are only ever told together.
+    """
 
     slow_ns: int = 1_000_000_000
     on_slow: OnSlow = OnSlow.REPORT
@@ -96,12 +102,20 @@ class Slow:
 
 @value
 class Round:
-    """What came of one round; who stayed silent is absent. All by strategy id and then symbol."""
+    """What came of one round; who stayed silent is absent. All by strategy id and then symbol.
+
+    slow_round_ns: what the round took where that was too long and no call of it was timed; else 0.
+    """
 
     now: Instant
     answers: tuple[Said, ...] = ()
     halted: tuple[Halted, ...] = ()
     slow: tuple[Slow, ...] = ()
+    slow_round_ns: int = 0
+
+
+LOOKS_FIRST: Final = 64
+"""Rounds whose calls are timed one by one after the first round that was slow."""
 
 
 class _Faulty(Exception):  # noqa: N818 - carries a cause from the checks to the halt
@@ -124,6 +138,8 @@ class Multiplexer:
         self._flood = FloodLimit() if flood is None else flood
         self._pace = Pace() if pace is None else pace
         self._stopwatch = stopwatch
+        self._looks_left = 0
+        self._looks_next = LOOKS_FIRST
         self._seen_version = -1
         self._seats: tuple[Seat, ...] = ()
         self._buckets: dict[str, tuple[tuple[Seat, ...], TokenBucket]] = {}
@@ -154,7 +170,8 @@ class Multiplexer:
         gathered = _Gathered(now, self._registry, self._pace)
         if self._registry.version != self._seen_version:
             self._welcome(gathered)
-        clock, slow_ns, find, out = self._stopwatch, self._pace.slow_ns, views.get, gathered.out
+        clock, slow_ns, find, out = self._stopwatch_of_calls(), self._pace.slow_ns, views.get, gathered.out
+        round_began = self._stopwatch() if clock is None and self._stopwatch is not None else None
         began = 0
         for seat in self._seats:
             key = seat.key
@@ -176,7 +193,24 @@ class Multiplexer:
                 gathered.said.append(said)
             if clock is not None and (took := clock() - began) > slow_ns:
                 gathered.was_slow(seat, took)
+        if round_began is not None and self._stopwatch is not None:
+            self._look_closer(self._stopwatch() - round_began, gathered)
         return gathered.round()
+
+    def _stopwatch_of_calls(self) -> Stopwatch | None:
+        """The stopwatch, in a round whose calls are timed one by one."""
+        if self._stopwatch is None or self._pace.on_slow is OnSlow.HALT:
+            return self._stopwatch
+        if not self._looks_left:
+            return None
+        self._looks_left -= 1
+        return self._stopwatch
+
+    def _look_closer(self, took_ns: int, gathered: "_Gathered") -> None:
+        """The round took so long; where that was too long, the next ones tell whose calls it is."""
+        if took_ns > self._pace.slow_ns:
+            gathered.slow_round_ns = took_ns
+            self._looks_left, self._looks_next = self._looks_next, self._looks_next * 2
 
     def _checked(self, seat: Seat, answer: object) -> Said | None:
         """The answer as it goes on. Looking at it may run code of the strategy's, and is done in its context too."""
@@ -242,6 +276,7 @@ class _Gathered:
         self._pace = pace
         self.out: set[str] = set()
         self.said: list[Said] = []
+        self.slow_round_ns = 0
         self._halted: list[Halted] = []
         self._slow: list[Slow] = []
 
@@ -269,7 +304,7 @@ class _Gathered:
     def round(self) -> Round:
         halted = sorted(self._halted, key=lambda each: (each.strategy_id, each.symbol))
         slow = sorted(self._slow, key=lambda each: (each.strategy_id, each.symbol))
-        return Round(self._now, tuple(self.said), tuple(halted), tuple(slow))
+        return Round(self._now, tuple(self.said), tuple(halted), tuple(slow), self.slow_round_ns)
 
 
 def _cause_of(error: BaseException) -> HaltCause:

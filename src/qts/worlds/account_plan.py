@@ -17,7 +17,9 @@ from qts.domain.waiver import Waiver
 from qts.risk.capital_changes import PoolState
 from qts.risk.limit_policy import LimitPolicies, LimitPolicy
 from qts.risk.limit_state import ACCOUNT
+from qts.simulation.joint_terms import OnHalt
 from qts.strategy.arbitration import Rule
+from qts.worlds.operator_block import WordBlock
 from qts.worlds.policy_block import DateText, DurationText, Exact, Name, PolicyBlock
 from qts.worlds.policy_market import FrictionsBlock
 
@@ -93,10 +95,14 @@ class AccountPlan(PolicyBlock):
     """What the account is called."""
     rule: Rule = Rule.NET
     """What becomes of entries that stand against each other: `net`, `hold` or `priority`."""
+    on_halt: OnHalt = OnHalt.KEEP
+    """What becomes of the position of a strategy that is halted: `keep` or `close`."""
     limits: LimitsBlock = LimitsBlock()
     """What the account is held to."""
     strategies: Annotated[tuple[MemberBlock, ...], Field(min_length=1, max_length=1000)]
     """Who shares the account."""
+    operator: Annotated[tuple[WordBlock, ...], Field(max_length=1000)] = ()
+    """What is said while it runs."""
     interval: DurationText | None = None
     """Length of a bar. Only without a world, and needed there."""
     start: DateText | None = None

@@ -61,7 +61,7 @@ def render_account_page(record: AccountRecord, digest: str) -> str:
         refused=refused_before(result.gate),
         distances=result.distances,
         lines=_lines(record, digest),
-        drawn=min(LINES_DRAWN, len(result.by_strategy)),
+        drawn=len(_drawn(record)),
         cells=row_cells,
         wording=wording,
         plain=plain,
@@ -97,7 +97,8 @@ def _chart_data(record: AccountRecord) -> dict[str, object]:
     capital = float(result.account.capital)
     instants, points = _from_start(result.closed_at, result.equity, capital, record.interval_ms)
     lines = []
-    for name, line in sorted(result.by_strategy.items())[:LINES_DRAWN]:
+    for name in _drawn(record):
+        line = result.by_strategy[name]
         own = float(result.of_strategy(name).capital)
         at, value = _from_start(result.closed_at, line, own, record.interval_ms)
         lines.append({"name": name, **thin(at, value / own - 1.0, POINTS_OF_A_LINE).facts()})
@@ -107,6 +108,12 @@ def _chart_data(record: AccountRecord) -> dict[str, object]:
         "fall": thin(instants, -drawdowns(np.maximum(points, 0.0))).facts(),
         "lines": lines,
     }
+
+
+def _drawn(record: AccountRecord) -> list[str]:
+    """Whose return has a line: who has capital, as quarantine has none."""
+    result = record.result
+    return [name for name in sorted(result.by_strategy) if result.of_strategy(name).capital][:LINES_DRAWN]
 
 
 def _from_start(closed_at: Instants, line: Floats, capital: float, interval_ms: int) -> tuple[Instants, Floats]:

@@ -25,11 +25,12 @@ from qts.risk.capital import Capital, Pool
 from qts.risk.capital_changes import Change, PoolKey
 from qts.risk.limits import LimitName, Measured, measured
 from qts.simulation.joint_result import BookSums, GateWord, JointResult, Withheld
+from qts.simulation.operator_words import WordTold
 from qts.strategy.multiplexer import Halted
 from qts.worlds.account_plan import AccountPlan
 from qts.worlds.policy_parsing import no_lines, read_block
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _CHANGES: Final = {kind.__name__: kind for kind in get_args(Change)}
 
 
@@ -167,6 +168,8 @@ def _result_text(result: JointResult) -> dict[str, object]:
         "fills": dict(result.fills),
         "crossed": result.crossed,
         "halted": [row_of(each) for each in result.halted],
+        "in_care": [list(each) for each in result.in_care],
+        "operator": [row_of(each) for each in result.operator],
         "gate": [row_of(each) for each in result.gate],
         "withheld": [row_of(each) for each in result.withheld],
         "distances": [_distance_text(each) for each in result.distances],
@@ -193,6 +196,8 @@ def _result(text: Mapping[str, Any]) -> JointResult:
         fills=text["fills"],
         crossed=text["crossed"],
         halted=values_of(Halted, text["halted"]),
+        in_care=tuple((whose, symbol) for whose, symbol in text["in_care"]),
+        operator=values_of(WordTold, text["operator"]),
         gate=values_of(GateWord, text["gate"]),
         withheld=values_of(Withheld, text["withheld"]),
         said={},

@@ -76,8 +76,8 @@ def next_step(facts: EscapeFacts, now: Instant) -> EscapeStep:  # noqa: PLR0911 
             return EscapeStep(wait_until=facts.last_sent_at + COLLAR_MS)
         resting = tuple(each for each in facts.own if each.order.type is OrderType.LIMIT)
         return EscapeStep(cancel=resting, wait_until=now + AGAIN_MS)
-    if facts.to_return == 0:
-        return EscapeStep(done=True)
+    if not facts.instrument.quantity_down(abs(facts.to_return)):
+        return EscapeStep(done=True)  # what is less than a lot cannot be traded, and is reported as left
     if facts.placed > 1 and not late:  # the last one was refused: not again at once
         return EscapeStep(wait_until=facts.last_sent_at + AGAIN_MS)
     return EscapeStep(place=_order(facts, now), wait_until=now + COLLAR_MS)
@@ -85,7 +85,7 @@ def next_step(facts: EscapeFacts, now: Instant) -> EscapeStep:  # noqa: PLR0911 
 
 def _order(facts: EscapeFacts, now: Instant) -> SplitOrder:
     side = Side.BUY if facts.to_return > 0 else Side.SELL
-    quantity = abs(facts.to_return)
+    quantity = facts.instrument.quantity_down(abs(facts.to_return))
     if facts.quantity_max is not None:
         quantity = min(quantity, facts.quantity_max)
     price = None

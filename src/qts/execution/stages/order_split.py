@@ -23,7 +23,7 @@ of them, and they sum to exactly the quantity.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -65,6 +65,23 @@ class SplitFacts:
 def whole(decision: OrderDecision, quantity: Decimal, now: Instant) -> tuple[SplitOrder, ...]:
     """The one order that SINGLE is."""
     return (_order(decision, quantity, 0, now),)
+
+
+def capped(slices: Sequence[SplitOrder], quantity_max: Decimal, instrument: Instrument) -> tuple[SplitOrder, ...]:
+    """The same, with every order at market cut into equal parts that the venue takes, each due when the whole was.
+
+    quantity_max: the venue's largest market order, base units, a lot at least.
+    """
+    parts: list[SplitOrder] = []
+    lots_max = int(quantity_max // instrument.lot)
+    for each in slices:
+        lots = int(each.quantity // instrument.lot)
+        count = -(-lots // lots_max) if each.type is OrderType.MARKET else 1
+        for part in _equal(lots, count):
+            number = len(parts)
+            client_id = slice_id(each.parent_id, number, 1)
+            parts.append(replace(each, client_id=client_id, quantity=part * instrument.lot, sequence=number))
+    return tuple(parts)
 
 
 @dataclass(frozen=True, slots=True)
