@@ -10,11 +10,7 @@ EXCEPTIONS = Exceptions(files={}, functions={})
 
 # Module -> (since, why), for a room built before its first caller.
 _NODE = ("2026-11-21", "the node that trades on paper and live is not built; the fault campaigns and tests run it")
-_STAGED = ("2026-11-29", "several strategies on one account are not assembled yet; the property tests run it")
 UNUSED: dict[str, tuple[str, str]] = {
-    "qts.risk.allocated_sizing": _STAGED,
-    "qts.risk.capital": _STAGED,
-    "qts.risk.liquidation_guard": _STAGED,
     "qts.app.strategy_host": _NODE,
     "qts.execution.event_queue": _NODE,
     "qts.execution.fault_points": _NODE,

@@ -75,6 +75,26 @@ def test_three_strategies_on_two_symbols_add_up_and_are_kept(markets: Path, tmp_
     assert record.read_bytes() == before
 
 
+def test_every_pool_is_told_and_is_its_books_money(markets: Path, tmp_path: Path) -> None:
+    """Proves: P4-3"""
+    text = GOOD.replace("id: revert,", "id: revert, pool: paused,")
+    told = answered("account", "backtest", account_file(tmp_path, text))
+    pools = {each["strategy_id"]: each for each in told["pools"]}
+    assert {name: each["state"] for name, each in pools.items()} == {
+        "": "active",
+        "breakout": "active",
+        "revert": "paused",
+        "trend": "active",
+    }
+    for name, each in pools.items():
+        own = [Decimal(book["wallet"]) for book in told["books"] if book["strategy_id"] == (name or "quarantine")]
+        assert Decimal(each["total"]) == sum(own)
+        parts = [Decimal(each[what]) for what in ("available", "invested", "reserved")]
+        assert sum(parts) == Decimal(each["total"])
+    assert {each["codes"][0] for each in told["gate"] if each["strategy_id"] == "revert"} >= {"pool-paused"}
+    assert next(row["fills"] for row in told["strategies"] if row["name"] == "revert") == 0
+
+
 def test_the_page_says_what_happened_and_needs_nothing(markets: Path, tmp_path: Path) -> None:
     """Proves: P6-5"""
     text = GOOD.replace("account: three", "account: three\nrule: hold")

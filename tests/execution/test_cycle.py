@@ -20,7 +20,14 @@ NOW = 1_704_067_200_000
 HOUR = 3_600_000
 
 
-def desk(position: str = "0", equity: str = "10000", available: str | None = None, in_flight: str = "0") -> Desk:
+def desk(  # noqa: PLR0917 - in the order everybody says them
+    position: str = "0",
+    equity: str = "10000",
+    available: str | None = None,
+    in_flight: str = "0",
+    allocated: str | None = None,
+    elsewhere: str = "0",
+) -> Desk:
     state = AccountState(
         position=Decimal(position),
         pending_buy=Decimal(0),
@@ -28,9 +35,18 @@ def desk(position: str = "0", equity: str = "10000", available: str | None = Non
         equity=Decimal(equity),
         last_price=Decimal(100),
         price_known_at=NOW,
+        elsewhere=Decimal(elsewhere),
     )
     free = Decimal(available if available is not None else equity)
-    return Desk(state=state, available=free, in_flight=Decimal(in_flight), last_price=Decimal(100))
+    return Desk(
+        state=state,
+        available=free,
+        in_flight=Decimal(in_flight),
+        last_price=Decimal(100),
+        allocated=Decimal(allocated if allocated is not None else equity),
+        available_if_flat=Decimal(equity),
+        allocated_if_flat=Decimal(equity),
+    )
 
 
 def plan(answer: Answer, at: Desk | None = None, leverage: int = 3, cost_rate: str = "0") -> Plan:
@@ -165,3 +181,27 @@ def test_quantity_by_the_two_percent_rule() -> None:
     assert told(plan(buy(stop_loss=99.9))) == ["increase buy market 300"]
     assert told(plan(buy(stop_loss=99.9), desk(available="1000"))) == ["increase buy market 30"]
     assert told(plan(buy(stop_loss=99.9), desk("100", available="10000"))) == ["increase buy market 200"]
+
+
+@pytest.mark.parametrize(
+    ("at", "quantity"),
+    [
+        (desk(), "100"),  # 2 % of 10,000 over 2 a unit
+        (desk(allocated="5000"), "50"),  # the other half is won on paper
+        (desk(equity="5000", allocated="10000"), "50"),  # half is lost on paper
+        (desk("50", allocated="9000"), "40"),  # what is held shares the two percent
+        (desk(elsewhere="25000"), "50"),  # 30,000 are allowed, and what is elsewhere is of them
+        (desk("-10", allocated="9000"), "100"),  # closing the short makes its gain real first
+    ],
+)
+def test_sizes_are_of_what_is_allocated_and_not_lost(at: Desk, quantity: str) -> None:
+    """Proves: QL-13"""
+    *_, opened = plan(buy(stop_loss=98), at).orders
+    assert opened.order.quantity == Decimal(quantity)
+
+
+def test_what_is_held_elsewhere_counts_for_the_leverage_cap() -> None:
+    """Proves: P4-1, QL-13"""
+    made = plan(buy(quantity=51), desk(elsewhere="25000"))
+    assert made.not_sent[0].codes == (RefusalCode.LEVERAGE_ABOVE_CAP,)
+    assert told(plan(buy(quantity=50), desk(elsewhere="25000"))) == ["increase buy market 50"]

@@ -204,7 +204,8 @@ class EventLine:
                 last_price=price,
                 price_known_at=self.now,
             )
-            desk = Desk(state=state, available=book.available, in_flight=coming.at_market, last_price=price)
+            equity = book.equity(price)
+            desk = Desk(state, book.available, coming.at_market, price, book.wallet, equity, equity)
             plan = self._cycle.plan(answer, desk, self.now)
         if plan.decisions:
             self.orders += [each.order for each in plan.decisions]

@@ -114,9 +114,11 @@ def test_quantities_never_pass_leverage_or_margin(  # noqa: PLR0917
     if entry == stop:
         return
     facts = SizingFacts(
+        allocated=Decimal(equity),
         equity=Decimal(equity),
         available=Decimal(available),
         held=Decimal(held) / 1000,
+        elsewhere=Decimal(0),
         cost_rate=Decimal("0.0006"),
         leverage=leverage,
         leverage_max=Decimal(3),

@@ -11,6 +11,7 @@ from qts.adapters.stores.account_files import AccountRecord, DataFacts, MemberFa
 from qts.domain.waiver import Waiver
 from qts.market.view import View
 from qts.research.account_tables import account_tables
+from qts.risk.capital import folded
 from qts.risk.limit_policy import LimitPolicies
 from qts.simulation.joint_terms import JointTerms
 from qts.strategy.catalogue.donchian_breakout import DonchianBreakout
@@ -70,8 +71,20 @@ def test_a_record_read_back_is_what_was_written_and_draws_the_same_page(record: 
     read = read_account(path)
     assert replace(read, result=record.result) == record
     assert account_tables(read.result) == account_tables(record.result)
-    for name in ("books", "venue", "postings", "gate", "withheld", "halted", "distances", "fills", "assumptions"):
+    for name in (
+        "books",
+        "venue",
+        "postings",
+        "gate",
+        "withheld",
+        "halted",
+        "distances",
+        "fills",
+        "assumptions",
+        "changes",
+    ):
         assert getattr(read.result, name) == getattr(record.result, name), name
+    assert read.result.capital == record.result.capital == folded(each for _, each in read.result.changes)
     np.testing.assert_array_equal(read.result.equity, record.result.equity)
     assert render_account_page(read, digest) == render_account_page(record, digest)
     assert write_account(path, read) == digest

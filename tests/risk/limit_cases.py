@@ -223,6 +223,27 @@ CASES = [
     # A cross wallet bears what closing a short from 10 costs: 1,000 - 900 are behind the 10 units at 100, 9.1 % away.
     blocks(N.LIQUIDATION_DISTANCE, ACCOUNT, account(held("-10", margin=cross("-10", "10", "1000")))),
     blocks(N.LIQUIDATION_DISTANCE, ACCOUNT, account(held("10", margin=margin("10", wallet="-5000"), stop=Decimal(95)))),
+    # 10 units at 100, 5x, 20 a unit behind them: taken at 80.81. Less 0.1 % fee and 0.3 % funding at 81.21, and a stop
+    # that fills 1 % beyond its price must be nearer than 82.033.
+    blocks(N.STOP_BEFORE_LIQUIDATION, ACCOUNT, account(held(leverage=5)), order(stop_loss=Decimal("82.03"))),
+    blocks(N.STOP_BEFORE_LIQUIDATION, ACCOUNT, account(held("10", leverage=5, others_stop=Decimal("82.03")))),
+    blocks(
+        N.STOP_BEFORE_LIQUIDATION,
+        ACCOUNT,
+        account(held("10", leverage=5, stop=Decimal("82.03"))),
+        order(stop_loss=None),
+    ),
+    blocks(
+        N.STOP_BEFORE_LIQUIDATION, ACCOUNT, account(held(margin=cross("0", "100", "200"))), order(stop_loss=Decimal(82))
+    ),
+    # A cross wallet of 1,200 bears the 1,000 that closing a short from 0 costs: 200 are left behind the 10 units.
+    blocks(
+        N.STOP_BEFORE_LIQUIDATION,
+        ACCOUNT,
+        account(held("-10", margin=cross("-10", "0", "1200"))),
+        order(stop_loss=Decimal(82)),
+    ),
+    blocks(N.STOP_BEFORE_LIQUIDATION, ACCOUNT, account(held(margin=None)), wide(liquidation_distance_min=Decimal(0))),
 ]
 AT_THE_BOUND: list[tuple[LimitName, tuple[Change, ...]]] = [
     (N.DATA_AGE, (order(price_known_at=NOW - MINUTE_MS),)),
@@ -244,4 +265,12 @@ AT_THE_BOUND: list[tuple[LimitName, tuple[Change, ...]]] = [
     (N.OPEN_ORDERS, (account(open_orders=19),)),
     # 20 units at 100, 8x: margin 250, liquidated where 250 - 20 x (100 - P) = 0.2 x P, at 88.38.
     (N.LIQUIDATION_DISTANCE, (account(held("10", leverage=8)),)),
+    (N.STOP_BEFORE_LIQUIDATION, (account(held(leverage=5)), order(stop_loss=Decimal("82.04")))),
+    # What the order brings is the position's stop from its first fill on.
+    (N.STOP_BEFORE_LIQUIDATION, (account(held("10", leverage=5, stop=Decimal(81))),)),
+    (N.STOP_BEFORE_LIQUIDATION, (account(held("10", leverage=5, others_stop=Decimal("82.04"))),)),
+    (
+        N.STOP_BEFORE_LIQUIDATION,
+        (account(held("-10", leverage=5, stop=Decimal(110))), order(stop_loss=Decimal("82.04"))),
+    ),
 ]

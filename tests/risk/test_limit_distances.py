@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from qts.domain.instant import DAY_MS, MINUTE_MS
+from qts.domain.money import exact_arithmetic
 from qts.domain.order import Effect
 from qts.domain.refusal import RefusalCode
 from qts.risk.limit_policy import LimitPolicies, LimitPolicy
@@ -33,13 +34,14 @@ def test_every_limit_of_every_book_shows_its_value_its_bound_and_its_distance() 
     )
     of_strategy = {LimitName.DATA_AGE, LimitName.PRICE_COLLAR, LimitName.ORDER_SIZE, LimitName.ORDER_NOTIONAL}
     of_strategy |= {LimitName.REVERSALS_PER_HOUR}
-    of_account = {LimitName.LIQUIDATION_DISTANCE}
+    of_account = {LimitName.LIQUIDATION_DISTANCE, LimitName.STOP_BEFORE_LIQUIDATION}
     for whose in (ACCOUNT, TREND, "other"):
         names = {each.limit.name for each in found if each.whose == whose}
         assert names == set(LimitName) - (of_strategy if whose == ACCOUNT else of_account)
     for each in found:
         assert each.value is not None
-        away = each.value - each.bound if each.limit.border is Border.BELOW else each.bound - each.value
+        with exact_arithmetic():
+            away = each.value - each.bound if each.limit.border is Border.BELOW else each.bound - each.value
         assert each.distance == away
         assert each.distance > 0
         assert not each.is_reached
@@ -75,6 +77,11 @@ def test_the_distances_by_hand() -> None:
     away, _ = values[LimitName.LIQUIDATION_DISTANCE]
     assert away is not None
     assert round(away, 6) == Decimal("0.494949")  # (500 - 1000) / (0.1 - 10) = 50.505
+    beyond, _ = values[LimitName.STOP_BEFORE_LIQUIDATION]
+    assert (
+        beyond is not None
+    )  # 4 less behind it: (496 - 1000) / (0.1 - 10) = 50.909, over 0.99 is 51.423; the stop is 95
+    assert round(beyond, 6) == Decimal("-0.435767")
 
 
 def test_an_order_moves_the_distances_by_what_it_adds() -> None:

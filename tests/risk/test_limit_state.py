@@ -157,6 +157,7 @@ def test_books_do_not_touch_each_other_and_time_does_not_run_backwards(story: li
         {"drawdown_warn": Decimal("0.3")},
         {"loss_without_stop": Decimal("1.1")},
         {"liquidation_distance_min": Decimal(1)},
+        {"stop_buffer": Decimal(1)},
         {"orders_per_second_max": 0},
         {"price_colar": Decimal(1)},
     ],

@@ -181,6 +181,7 @@ def situations(draw: st.DrawFn) -> Situation:
             heat_max=st.sampled_from([Decimal("0.06"), Decimal("0.9")]),
             loss_without_stop=st.sampled_from([Decimal("0.1"), Decimal(1)]),
             liquidation_distance_min=st.sampled_from([Decimal(0), Decimal("0.1")]),
+            stop_buffer=st.sampled_from([Decimal(0), Decimal("0.01")]),
             open_orders_max=st.sampled_from([20, 30]),
             drawdown_block=st.sampled_from([Decimal("0.2"), Decimal("0.99")]),
             daily_loss_block=st.sampled_from([Decimal("0.05"), Decimal("0.99")]),
@@ -262,7 +263,7 @@ def test_long_and_short_are_treated_alike(situation: Situation) -> None:
 
     Proves: P6-8
     """
-    free = {"liquidation_distance_min": Decimal(0)}
+    free = {"liquidation_distance_min": Decimal(0), "stop_buffer": Decimal(0)}
     policy = LimitPolicies(
         account=situation.policy.account.but(free),
         strategies={name: each.but(free) for name, each in situation.policy.strategies.items()},

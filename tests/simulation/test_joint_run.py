@@ -137,14 +137,58 @@ def test_what_goes_wrong_in_some_is_not_noticed_by_the_others(faults: list[int],
 def test_several_symbols_with_bars_of_their_own_times() -> None:
     first, second = synthetic(3, 200, "AAAUSDT"), synthetic(4, 150, "BBBUSDT")
     members = [
-        Member(strategy_id="both", make=MovingAverageCross, symbols=("AAAUSDT", "BBBUSDT"), capital=CAPITAL),
+        Member(strategy_id="both", make=Alternating, symbols=("AAAUSDT", "BBBUSDT"), capital=CAPITAL),
         Member(strategy_id="one", make=RsiReversion, symbols=("BBBUSDT",), capital=CAPITAL),
     ]
     result = run_together({"AAAUSDT": first, "BBBUSDT": second}, members, NO_LIMITS)
     adds_up(result)
     assert len(result.closed_at) == 200
-    alone = run_backtest(first, MovingAverageCross(), Terms(capital=CAPITAL / 2, waivers=ALL))
+    alone = run_backtest(first, Alternating(), Terms(capital=CAPITAL / 2, waivers=ALL))
+    assert len(alone.fills) > 10
     assert result.books["both", "AAAUSDT"].equity == alone.wallet + alone.unrealized_pnl
+
+
+class Sized(Strategy):
+    """One purchase of so much, on a symbol whose name says so."""
+
+    wanted: float = 1.0
+    only: str = ""
+
+    def on_bar(self, view: View) -> Answer:
+        return buy(quantity=self.wanted) if view.bar_number == 3 and view.symbol.startswith(self.only) else None
+
+
+def bought(wanted: float, only: str) -> type[Strategy]:
+    said = {"wanted": wanted, "only": only, "__annotations__": {"wanted": float, "only": str}, "__module__": __name__}
+    return type("Bought", (Sized,), said)
+
+
+def test_what_a_strategy_does_not_use_on_one_symbol_it_may_use_on_another() -> None:
+    """Half its capital and more as margin on one of three symbols; the three ledgers begin with exactly its capital."""
+    symbols = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
+    datasets = {each: synthetic(3, 60, each) for each in symbols}
+    price = float(datasets["AAAUSDT"].bars.close[3])
+    capital = Decimal(100_000)
+    member = Member(
+        strategy_id="one", make=bought(round(3 * 60_000 / price, 3), "AAA"), symbols=symbols, capital=capital
+    )
+    result = run_together(datasets, [member], NO_LIMITS)
+    adds_up(result)
+    assert result.venue["AAAUSDT"].position > 0
+    assert result.of_strategy("one").capital == result.account.capital == capital
+
+
+def test_one_account_has_one_margin_and_where_it_runs_short_nothing_more_is_opened() -> None:
+    """Two of the three fit; the third is refused by the venue, which knows no strategies."""
+    symbols = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
+    datasets = {each: synthetic(3, 60, each) for each in symbols}
+    price = float(datasets["AAAUSDT"].bars.close[3])
+    member = Member(
+        strategy_id="one", make=bought(round(3 * 40_000 / price, 3), ""), symbols=symbols, capital=Decimal(100_000)
+    )
+    result = run_together(datasets, [member], NO_LIMITS)
+    adds_up(result)
+    assert [result.fills[each] for each in symbols] == [1, 1, 0]
 
 
 def test_limits_reduce_and_block_entries_and_no_exit() -> None:

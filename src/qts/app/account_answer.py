@@ -46,6 +46,11 @@ class AccountRan:
                 {"strategy_id": whose, "symbol": symbol, "equity": sums.equity, **asdict(sums)}
                 for (whose, symbol), sums in sorted(result.books.items())
             ],
+            "pools": [
+                {"world": key.world, "strategy_id": key.strategy, "state": pool.state, "total": pool.total}
+                | {"available": pool.available, "invested": pool.invested, "reserved": pool.reserved}
+                for key, pool in result.capital.pools.items()
+            ],
             "crossed": result.crossed,
             "halted": _plain(result.halted),
             "in_care": [{"strategy_id": whose, "symbol": symbol} for whose, symbol in result.in_care],

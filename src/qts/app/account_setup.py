@@ -166,6 +166,7 @@ def _terms(plan: AccountPlan, policy: WorldPolicy | None, place: Place) -> Joint
         limits=policy.risk.to_limits(),
         policies=policies,
         waivers=tuple(policy.waivers),
+        world=policy.world,
     )
 
 
@@ -225,6 +226,7 @@ def _member(member: MemberBlock, ready: ReadyStrategy) -> Member:
         symbols=member.symbols,
         capital=member.capital,
         priority=member.priority,
+        pool=member.pool,
     )
 
 

@@ -73,8 +73,12 @@ class Book:
 
     @property
     def available(self) -> Decimal:
-        """Wallet that is not set aside as margin."""
+        """Money that is not set aside as margin."""
         return self.wallet - self.margin
+
+    def available_if_flat(self, price: Decimal) -> Decimal:
+        """What would be free, were the position closed at ``price`` at no cost."""
+        return self.available + self.margin + self.unrealized(price)
 
     @property
     def entry_price(self) -> Decimal | None:

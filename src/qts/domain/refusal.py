@@ -7,6 +7,8 @@ class RefusalCode(StrEnum):
     """In order of precedence: when several apply, the first one is the headline."""
 
     ACCOUNT_HALTED = "account-halted"
+    POOL_LOCKED = "pool-locked"
+    POOL_PAUSED = "pool-paused"
     DRAWDOWN_REACHED = "drawdown-reached"
     DAILY_LOSS_REACHED = "daily-loss-reached"
     DATA_STALE = "data-stale"
@@ -61,6 +63,8 @@ class RefusalCode(StrEnum):
                 return True  # the account may have grown
             case (
                 RefusalCode.ACCOUNT_HALTED
+                | RefusalCode.POOL_LOCKED
+                | RefusalCode.POOL_PAUSED
                 | RefusalCode.DRAWDOWN_REACHED
                 | RefusalCode.NOT_REDUCING
                 | RefusalCode.NOTHING_TO_CLOSE
@@ -80,6 +84,8 @@ class RefusalCode(StrEnum):
 
 _MEANING = {
     RefusalCode.ACCOUNT_HALTED: "the account has nothing left to trade with",
+    RefusalCode.POOL_LOCKED: "the strategy's capital is locked: only what has happened is still written down",
+    RefusalCode.POOL_PAUSED: "the strategy's capital is paused: nothing new is opened with it",
     RefusalCode.DRAWDOWN_REACHED: "equity has fallen too far from its peak, and nobody has said that trading goes on",
     RefusalCode.DAILY_LOSS_REACHED: "too much has been lost since the UTC day began",
     RefusalCode.DATA_STALE: "the newest price is older than the limit allows",

@@ -47,6 +47,7 @@ from qts.domain.errors import UsageError
 from qts.domain.money import MONEY_GRID, ZERO, plain
 from qts.domain.order import Side
 from qts.domain.plain_enum import plain_members
+from qts.domain.purse import Purse
 from qts.domain.value import value
 
 QUARANTINE: Final = "quarantine"
@@ -107,6 +108,7 @@ class _Part:
     kind: PostingKind
 
 
+_NO_PURSES: Final[Mapping[str, Purse]] = MappingProxyType({})
 _SUMMED: Final = ("capital", "position", "bought", "fees", "funding", "liquidation_fees", "insurance")
 
 
@@ -116,16 +118,22 @@ class VirtualBooks:
     venue: the account's own book, posted by whoever keeps it, before its parts
     are posted here; flat, or as its strategies' capitals say, at the start.
     capitals: quote, by strategy id, adding up to the venue's; QUARANTINE has none
-    unless it is named. lot: quantity step, base units.
+    unless it is named. lot: quantity step, base units. purses: the money of those
+    who have more books than this one, by strategy id; who is not named has this one only.
     """
 
     __slots__ = ("_books", "_come", "_entrusted", "_lot", "_venue", "crosses")
 
-    def __init__(self, venue: Book, capitals: Mapping[str, Decimal], lot: Decimal) -> None:
+    def __init__(
+        self, venue: Book, capitals: Mapping[str, Decimal], lot: Decimal, purses: Mapping[str, Purse] = _NO_PURSES
+    ) -> None:
         given = {QUARANTINE: ZERO} | dict(capitals)
         self._venue = venue
         self._lot = lot
-        self._books = {strategy_id: Book(given[strategy_id], venue.leverage) for strategy_id in sorted(given)}
+        self._books: dict[str, Book] = {
+            strategy_id: (purses.get(strategy_id) or Purse()).open_book(given[strategy_id], venue.leverage)
+            for strategy_id in sorted(given)
+        }
         self._come: dict[str, Decimal] = {}  # order id -> filled so far; kept for good, since a fill may be late
         self._entrusted: set[str] = set()
         self.crosses: list[Crossed] = []
@@ -183,13 +191,6 @@ class VirtualBooks:
         postings = self._post(parts + self._foreign(side, quantity, parts), price, fee)
         self._come[order_id] = after
         return postings
-
-    def left(self, order_id: str, shares: Iterable[Share]) -> dict[tuple[str, str], Decimal]:
-        """What of each share, by its key, has not come yet, base units. shares: the order's own."""
-        given = sorted(shares, key=lambda share: share.key)
-        sizes = [share.quantity for share in given]
-        come = due(min(self._come.get(order_id, ZERO), sum(sizes, start=ZERO)), sizes, self._lot)
-        return {share.key: share.quantity - part for share, part in zip(given, come, strict=True)}
 
     def cross(self, cross: Cross, price: Decimal) -> tuple[Posting, ...]:
         """Two strategies give each other what both want, at one price; who closes is told first."""

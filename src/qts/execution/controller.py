@@ -24,6 +24,7 @@ from qts.domain.order import Effect, OrderType, Side
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount, ExecutionSettings
+from qts.execution.client_ids import first_id
 from qts.execution.commands import Command
 from qts.execution.contracts import EscapeReason, ExecutionAlert, ExecutionResult, only_reduces
 from qts.execution.doubts import Doubts
@@ -201,6 +202,14 @@ class ExecutionController:
             if order.type is OrderType.MARKET or (order.type is OrderType.STOP and filled > 0):
                 at_market += left if is_buy else -left
         return OnTheWay(buy, sell, at_market)
+
+    def decisions_on_the_way(self) -> set[str]:
+        """Ids of the decisions that are on their way, sent or not; of a rest, the one it first had."""
+        ids = {first_id(each.id) for each in self._pipeline.active()}
+        if self._loop.is_waiting:
+            waiting = (each for symbol in self.account.settings.instruments for each in self._loop.waiting(symbol))
+            ids.update(first_id(each.order.order_id) for each in waiting)
+        return ids
 
     def digest(self) -> str:
         """SHA-256 over everything the machine remembers."""

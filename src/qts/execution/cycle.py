@@ -30,14 +30,19 @@ from qts.strategy.intent import Action, Answer, Intent, Targets
 class Desk:
     """The account at the instant of decision.
 
-    available: wallet free of margin, quote. in_flight: signed quantity that
-    orders sent before are still to fill at the next opens, base units.
+    available: money free of margin, allocated: what the strategy's pool holds, both
+    quote; and both once more as they would be, were the position closed at the last
+    price at no cost. in_flight: signed quantity that orders sent before are still to
+    fill at the next opens, base units.
     """
 
     state: AccountState
     available: Decimal
     in_flight: Decimal
     last_price: Decimal
+    allocated: Decimal
+    available_if_flat: Decimal
+    allocated_if_flat: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,14 +255,17 @@ class _Draft:
             self._refuse(RefusalCode.QUANTITY_BELOW_LOT, f"less than one lot of {plain(ways.instrument.lot)}")
 
     def _sized(self, intent: Intent, entry: Decimal, stop: Decimal | None) -> Decimal | None:
-        state, limits = self._desk.state, self._ways.limits
-        toward = state.position * (1 if intent.action is Action.BUY else -1)
+        limits = self._ways.limits
+        toward = self._desk.state.position * (1 if intent.action is Action.BUY else -1)
+        desk = self._desk_when_flat() if toward < 0 else self._desk
+        state = desk.state
         asked = state.pending_buy if intent.action is Action.BUY else state.pending_sell
-        available = self._free_when_flat() if toward < 0 else self._desk.available
         facts = SizingFacts(
+            allocated=desk.allocated,
             equity=state.equity,
-            available=available,
+            available=desk.available,
             held=max(ZERO, toward) + asked,
+            elsewhere=state.elsewhere,
             cost_rate=self._ways.cost_rate,
             leverage=self._ways.leverage,
             leverage_max=limits.leverage_max,
@@ -271,10 +279,20 @@ class _Draft:
             return None
         return quantity_for_stop(entry, stop, self._ways.instrument, facts)
 
-    def _free_when_flat(self) -> Decimal:
-        """What is free of margin once the position has been closed at the last price."""
-        state = self._desk.state
-        return state.equity - abs(state.position) * self._desk.last_price * self._ways.cost_rate
+    def _desk_when_flat(self) -> Desk:
+        """The desk once the position has been closed at the last price."""
+        desk = self._desk
+        state = desk.state
+        costs = abs(state.position) * desk.last_price * self._ways.cost_rate
+        available, allocated = desk.available_if_flat - costs, desk.allocated_if_flat - costs
+        return replace(
+            desk,
+            state=replace(state, position=ZERO),
+            available=available,
+            allocated=allocated,
+            available_if_flat=available,
+            allocated_if_flat=allocated,
+        )
 
     def _working_price(self, intent: Intent, side: Side) -> Decimal | None:
         """Limit or trigger on the tick grid, None at market."""
@@ -368,11 +386,10 @@ class _Draft:
         """The desk as later intents of the same answer must see it: market orders done, others pending."""
         desk, state = self._desk, self._desk.state
         if order.type is OrderType.MARKET:
-            available = desk.available
             if order.effect is Effect.REDUCE and order.quantity == abs(state.position):
-                available = self._free_when_flat()
+                return self._desk_when_flat()
             after = replace(state, position=state.position + order.side.sign * order.quantity)
-            return replace(desk, state=after, available=available)
+            return replace(desk, state=after)
         if order.effect is Effect.REDUCE:
             return desk
         if order.side is Side.BUY:

@@ -185,7 +185,7 @@ class View:
 
     @property
     def equity(self) -> float:
-        """Wallet plus the open position marked at the present close, in quote."""
+        """Wallet plus the open position marked at the present close, in quote: of this symbol's book."""
         return self.holding.marked(self.close)
 
 

@@ -6,9 +6,11 @@ For every pool, after every change, exactly:
 
 and the pools' totals add up to the account, which is counted by itself from what
 came in, went out, was won and lost. ``check`` compares with ``==``; there is no
-tolerance for a loss to hide in. ``available`` may be below 0: a loss or a fill
-larger than what was free is written down as it was, and nothing can be reserved
-until it is made good. ``invested`` and every reservation never are.
+tolerance for a loss to hide in. After a change only the pools it names are looked
+at, and that they grew by what the account did: what was so before is so still.
+``available`` may be below 0: a loss or a fill larger than what was free is written
+down as it was, and nothing can be reserved until it is made good. ``invested`` and
+every reservation never are.
 
 The file knows no prices and no orders beyond their ids.
 """
@@ -20,9 +22,10 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from qts.domain.money import ZERO, exact_arithmetic, plain
-from qts.domain.value import value
+from qts.domain.value import maker, value
 from qts.risk.capital_changes import (
     ALLOWS,
+    HAPPENED,
     Change,
     Deposited,
     Earned,
@@ -65,6 +68,9 @@ class Pool:
 
     def held_by(self, order_id: str) -> Decimal:
         return next((each.amount for each in self.reservations if each.order_id == order_id), ZERO)
+
+
+_pool = maker(Pool)
 
 
 @value
@@ -121,11 +127,7 @@ class Capital:
         """Raises AssertionError when capital was created or lost; no interpreter flag removes an explicit raise."""
         with exact_arithmetic():
             for key, pool in self.pools.items():
-                parts = pool.available + pool.invested + pool.reserved
-                if pool.total != parts:
-                    raise AssertionError(f"the capital of {key} does not add up: {pool.total} != {parts}")
-                if pool.invested < ZERO or any(not each.amount > ZERO for each in pool.reservations):
-                    raise AssertionError(f"the capital of {key} is below 0 where it cannot be: {pool}")
+                _check_pool(key, pool)
             total = sum((pool.total for pool in self.pools.values()), ZERO)
             if total != self.account:
                 raise AssertionError(f"the pools do not add up to the account: {total} != {self.account}")
@@ -152,9 +154,23 @@ def changed(capital: Capital, change: Change) -> Capital | ChangeRefused:
         no = _objection(capital, change)
         if no is not None:
             return ChangeRefused(change, *no)
-        after = _applied(capital, change)
-    after.check()
+        after, touched = _applied(capital, change)
+        grown = after.account - capital.account
+        for key in touched:
+            pool, before = after.pools[key], capital.pools.get(key)
+            _check_pool(key, pool)
+            grown -= pool.total if before is None else pool.total - before.total
+        if grown:
+            raise AssertionError(f"the account grew by {grown} more than the pools: {change}")
     return after
+
+
+def _check_pool(key: PoolKey, pool: Pool) -> None:
+    parts = pool.available + pool.invested + pool.reserved
+    if pool.total != parts:
+        raise AssertionError(f"the capital of {key} does not add up: {pool.total} != {parts}")
+    if pool.invested < ZERO or any(not each.amount > ZERO for each in pool.reservations):
+        raise AssertionError(f"the capital of {key} is below 0 where it cannot be: {pool}")
 
 
 def folded(changes: Iterable[Change]) -> Capital:
@@ -176,9 +192,12 @@ def _objection(capital: Capital, change: Change) -> _No | None:
         if change.pool.strategy and change.pool.of_world not in capital.pools:
             return CapitalRefusal.POOL_UNKNOWN, f"{change.pool.of_world} has no capital of its own yet"
         return None
+    happened = type(change) in HAPPENED
     for key in (change.source, change.target) if isinstance(change, Transfer) else (change.pool,):
         if key not in capital.pools:
             return CapitalRefusal.POOL_UNKNOWN, f"{key} has no pool"
+        if happened:
+            continue
         state = capital.state_of(key)
         if type(change) not in ALLOWS[state]:
             code = CapitalRefusal.POOL_PAUSED if state is PoolState.PAUSED else CapitalRefusal.POOL_LOCKED
@@ -211,7 +230,8 @@ def _short(reason: CapitalRefusal, what: str, key: PoolKey, wanted: Decimal, the
     return reason, f"{plain(wanted)} is wanted, {plain(there)} of {key} is {what}"
 
 
-def _applied(capital: Capital, change: Change) -> Capital:
+def _applied(capital: Capital, change: Change) -> tuple[Capital, Iterable[PoolKey]]:
+    """The capital after the change, and the pools it is about."""
     pools, account = capital.pools, capital.account
     after: dict[PoolKey, Pool]
     match change:
@@ -233,23 +253,42 @@ def _applied(capital: Capital, change: Change) -> Capital:
             after = {key: _investing(_reserving(pools[key], order_id, -released), invested)}
         case Returned(pool=key, amount=amount):
             after = {key: _investing(pools[key], -amount)}
-    return Capital({**pools, **after}, account)
+    return Capital({**pools, **after}, account), after
 
 
 def _grown(pool: Pool, amount: Decimal) -> Pool:
-    return replace(pool, total=pool.total + amount, available=pool.available + amount)
+    return _pool(
+        state=pool.state,
+        total=pool.total + amount,
+        available=pool.available + amount,
+        invested=pool.invested,
+        reservations=pool.reservations,
+    )
 
 
 def _investing(pool: Pool, amount: Decimal) -> Pool:
-    return replace(pool, available=pool.available - amount, invested=pool.invested + amount)
+    return _pool(
+        state=pool.state,
+        total=pool.total,
+        available=pool.available - amount,
+        invested=pool.invested + amount,
+        reservations=pool.reservations,
+    )
 
 
 def _reserving(pool: Pool, order_id: str, amount: Decimal) -> Pool:
     """The order holds ``amount`` more, or less; an order that holds nothing leaves no trace."""
+    if not amount:
+        return pool
     held = pool.held_by(order_id) + amount
     others = tuple(each for each in pool.reservations if each.order_id != order_id)
-    kept = (*others, Reservation(order_id, held)) if held else others
-    return replace(pool, available=pool.available - amount, reservations=kept)
+    return _pool(
+        state=pool.state,
+        total=pool.total,
+        available=pool.available - amount,
+        invested=pool.invested,
+        reservations=(*others, Reservation(order_id, held)) if held else others,
+    )
 
 
 def _sums(pools: Iterable[Pool]) -> Sums:

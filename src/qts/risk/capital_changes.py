@@ -173,8 +173,9 @@ Change: TypeAlias = (
     PoolOpened | Deposited | Withdrawn | Reserved | Released | Filled | Returned | Earned | Transfer | StateSet
 )
 
-_HAPPENED: Final[frozenset[type]] = frozenset({Released, Filled, Returned, Earned})
-_ALWAYS: Final = _HAPPENED | {StateSet}
+HAPPENED: Final[frozenset[type]] = frozenset({Released, Filled, Returned, Earned})
+"""What no state of a pool refuses to write down."""
+_ALWAYS: Final = HAPPENED | {StateSet}
 
 ALLOWS: Final[Mapping[PoolState, frozenset[type]]] = MappingProxyType(
     {
@@ -186,9 +187,11 @@ ALLOWS: Final[Mapping[PoolState, frozenset[type]]] = MappingProxyType(
 """Which changes a pool lets through. A transfer asks both of its pools."""
 
 
+_STRICTNESS: Final = {state: rank for rank, state in enumerate(PoolState)}
+
+
 def stricter(one: PoolState, other: PoolState) -> PoolState:
-    order = list(PoolState)
-    return max(one, other, key=order.index)
+    return max(one, other, key=_STRICTNESS.__getitem__)
 
 
 def _above_zero(amount: Decimal) -> None:

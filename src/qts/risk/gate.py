@@ -40,7 +40,8 @@ class AccountState:
 
     pending_buy, pending_sell: unfilled quantity of working orders that increase.
     last_price: the newest close; price_known_at: when it was known. None where
-    there is no price: then nothing increases.
+    there is no price: then nothing increases. elsewhere: notional held and asked
+    for on other symbols by the same equity, longs and shorts added.
     """
 
     position: Decimal
@@ -49,6 +50,7 @@ class AccountState:
     equity: Decimal
     last_price: Decimal | None
     price_known_at: Instant
+    elsewhere: Decimal = ZERO
 
     def opposing(self, side: Side) -> Decimal:
         """How much of the position an order on ``side`` closes before it opens anything."""

@@ -68,7 +68,8 @@ class PositionFacts:
 
     pending_buy, pending_sell: unfilled quantity of working orders that increase.
     price: the newest, known since price_known_at; None when there is none. stop: the stop that protects the
-    position, None for none. margin: of the account's book, None when it is not known.
+    position, None for none; of several, the farthest. others_stop: the farthest of those whose order is not asked
+    about. margin: of the account's book, None when it is not known.
     """
 
     symbol: str
@@ -79,6 +80,7 @@ class PositionFacts:
     price_known_at: Instant | None = None
     stop: Decimal | None = None
     margin: MarginFacts | None = None
+    others_stop: Decimal | None = None
 
     def toward(self, side: Side) -> Decimal:
         """The furthest position on ``side``, 0 or more: its working orders filled, and what opposes it closed."""

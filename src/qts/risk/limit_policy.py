@@ -37,7 +37,8 @@ class LimitPolicy:
 
     order_notional_max: quote, None for no bound besides the share. loss_without_stop:
     what a position without a stop counts in heat, as a fraction of its notional.
-    liquidation_distance_min: 0 asks for none. Rates count orders, this one included.
+    liquidation_distance_min: 0 asks for none. stop_buffer: how far beyond its price a stop may fill, of that price,
+    and still come before liquidation; 0 does not ask whether it does. Rates count orders, this one included.
     """
 
     order_size_max: Decimal = Decimal(1)
@@ -59,11 +60,12 @@ class LimitPolicy:
     price_collar: Decimal = Decimal("0.02")
     data_age_ms_max: Duration = MINUTE_MS
     liquidation_distance_min: Decimal = Decimal("0.10")
+    stop_buffer: Decimal = Decimal("0.01")
 
     def __post_init__(self) -> None:
         for each in fields(self):
             number = getattr(self, each.name)
-            may_be_0 = each.name in ("liquidation_distance_min", "reversals_per_hour_max")
+            may_be_0 = each.name in ("liquidation_distance_min", "stop_buffer", "reversals_per_hour_max")
             if number is not None and not (number > 0 or (may_be_0 and number == 0)):
                 raise PolicyError(f"{each.name} must be above 0, not {number}", place=f"risk.{each.name}")
         for name, ceiling in CEILINGS.items():
@@ -71,7 +73,7 @@ class LimitPolicy:
                 raise PolicyError(
                     f"{name} must be at most {plain(ceiling)}, not {plain(getattr(self, name))}", place=f"risk.{name}"
                 )
-        for name in (*_BELOW_ONE, "liquidation_distance_min"):
+        for name in (*_BELOW_ONE, "liquidation_distance_min", "stop_buffer"):
             if not getattr(self, name) < 1:
                 raise PolicyError(f"{name} must be below 1, not {plain(getattr(self, name))}", place=f"risk.{name}")
         if self.loss_without_stop > 1:

@@ -38,6 +38,7 @@ class LimitName(StrEnum):
     REVERSALS_PER_HOUR = "reversals-per-hour"
     OPEN_ORDERS = "open-orders"
     LIQUIDATION_DISTANCE = "liquidation-distance"
+    STOP_BEFORE_LIQUIDATION = "stop-before-liquidation"
 
 
 @plain_members
@@ -295,6 +296,12 @@ _ALL = (
     _limit(
         (_N.LIQUIDATION_DISTANCE, _C.LIQUIDATION_TOO_NEAR, _B.PRICE, _U.FRACTION, _D.BELOW),
         "how far the liquidation price of the position on the order's symbol is from the last price, as a share of it",
+    ),
+    _limit(
+        (_N.STOP_BEFORE_LIQUIDATION, _C.LIQUIDATION_BEFORE_STOP, _B.PRICE, _U.FRACTION, _D.AT),
+        "how far the farthest stop of the position on the order's symbol lies beyond the last price at which it would "
+        "be filled before liquidation, fee, funding and gap counted in, as a share of the last price; below 0: before",
+        "with the next order: it is measured anew each time; what is held and no longer clears it is given back",
     ),
 )
 

@@ -8,7 +8,9 @@ it is. The bracket is that of the date and of the notional at the price looked a
 The same question is asked again after whatever can change the answer
 (``recheck``): an addition, a partial fill, funding, another leverage. Absence
 means no: without a stop or a bracket table the answer is that the stop does not
-lie before liquidation.
+lie before liquidation. Who asks it of orders and positions is ``calculators/stop.py``,
+which asks only where there is a stop: how near liquidation may be to a position
+that has none is another limit's business (``calculators/liquidation.py``).
 """
 
 from dataclasses import replace
@@ -64,10 +66,15 @@ class StopFacts:
 
 @value(kw_only=True)
 class StopHolds:
-    """The stop is filled while the position lives. liquidation: as things stand, None when there is no such price."""
+    """The stop is filled while the position lives.
+
+    liquidation: as things stand; nearest_stop: the border the stop keeps this side of, at this buffer. Quote per base,
+    None when there is no such price.
+    """
 
     stop: Decimal
     liquidation: Decimal | None
+    nearest_stop: Decimal | None
 
 
 @value(kw_only=True)
@@ -163,10 +170,10 @@ def _judged(facts: StopFacts, stop: Decimal, table: BracketTable) -> StopVerdict
     notional = max(abs(basis), abs(position) * stop * worse)
     left = margin - (buffer.fee + buffer.funding) * notional
     liquidation = liquidation_price(position, basis, margin, table)
-    if margin_excess(position, basis, left, stop * worse, table) > ZERO:
-        return StopHolds(stop=stop, liquidation=liquidation)
     border = liquidation_price(position, basis, left, table)
     nearest = None if border is None else border / worse
+    if margin_excess(position, basis, left, stop * worse, table) > ZERO:
+        return StopHolds(stop=stop, liquidation=liquidation, nearest_stop=nearest)
     return LiquidationFirst(
         code=RefusalCode.LIQUIDATION_BEFORE_STOP,
         stop=stop,

@@ -19,7 +19,7 @@ class RiskLimits:
     order_notional_max: one order's notional over equity, above 0.
     price_collar: largest distance of an order's price from the last close, fraction of it.
     data_age_ms_max: oldest a price may be when an order is decided.
-    risk_per_trade: fraction of equity lost, costs included, when a sized order's stop is hit.
+    risk_per_trade: fraction of the allocated capital lost, costs included, when a sized order's stop is hit.
     """
 
     leverage_max: Decimal = LEVERAGE_CEILING

@@ -88,13 +88,13 @@ def order_notional(multiple_max: Decimal) -> Rule:
 
 
 def leverage_cap(leverage_max: Decimal) -> Rule:
-    """The position after the order may be worth at most this multiple of equity."""
+    """All positions after the order may be worth at most this multiple of equity."""
 
     def rule(order: Order, state: AccountState, now: Instant) -> Objection | None:  # noqa: ARG001
         price = order.price if order.price is not None else state.last_price
         if price is not None:
             side, before = order.side, state.position_if_filled(order.side)
-            after = abs(before + order.quantity if side is _BUY else before - order.quantity) * price
+            after = abs(before + order.quantity if side is _BUY else before - order.quantity) * price + state.elsewhere
             if after <= leverage_max * state.equity:
                 return None
         else:

@@ -25,13 +25,14 @@ from qts.risk.calculators.liquidation import liquidation
 from qts.risk.calculators.loss import loss
 from qts.risk.calculators.market import market
 from qts.risk.calculators.rate import rate
+from qts.risk.calculators.stop import stop
 from qts.risk.limit_facts import BookFacts, Look, OrderFacts
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.limit_state import LimitState
 from qts.risk.limits import Measured
 from qts.risk.stages import Block, LimitSays, Pass, Reduce, Stage, Verdict, Warn, only_warned, together, worst
 
-CALCULATORS: Final = (market, exposure, loss, heat, rate, liquidation)
+CALCULATORS: Final = (market, exposure, loss, heat, rate, liquidation, stop)
 
 
 def staged(

@@ -322,8 +322,9 @@ class _Run:
         with exact_arithmetic():
             price = instrument.price(self._closes[row])
             coming = line.controller.on_the_way(instrument.symbol)
-            state = _state(book.position, coming.buy, coming.sell, book.equity(price), price, now)
-            desk = _desk(state, book.available, coming.at_market, price)
+            equity = book.equity(price)
+            state = _state(book.position, coming.buy, coming.sell, equity, price, now)
+            desk = _desk(state, book.available, coming.at_market, price, book.wallet, equity, equity)
             try:
                 plan = self._cycle.plan(answer, desk, now)
             except StrategyError as error:

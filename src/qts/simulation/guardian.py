@@ -1,7 +1,8 @@
 """The guardian: who looks after what nobody is asked about any more.
 
 The position of a halted or disabled strategy stays in its own book, under its
-own stop and target. It is given back at market when the terms say so of halted
+own stop and target, and its capital is paused: nothing more is opened with it
+until it is asked again. It is given back at market when the terms say so of halted
 ones, or when an operator does; what its orders still bring after that, too. What
 is in quarantine is given back once, on a word.
 """
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from qts.domain.virtual_books import QUARANTINE
+from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import OnHalt
 from qts.strategy.registry import Key, StrategyRegistry
@@ -22,24 +24,29 @@ NOBODYS: Final = "the operator gives back what no strategy asked for"
 class Guardian:
     """leaving: the books being closed, with the reason, by strategy (or quarantine) and symbol."""
 
-    def __init__(self, symbols: Mapping[str, JointSymbol], registry: StrategyRegistry, on_halt: OnHalt) -> None:
+    def __init__(
+        self, symbols: Mapping[str, JointSymbol], registry: StrategyRegistry, money: JointMoney, on_halt: OnHalt
+    ) -> None:
         self._symbols = symbols
+        self._money = money
         self._registry = registry
         self._on_halt = on_halt
         self._leaving: dict[Key, str] = {}
 
     def halted(self, strategy_id: str) -> None:
-        self.takes(strategy_id)
+        self.takes(strategy_id, "it was halted")
         if self._on_halt is OnHalt.CLOSE:
             self._close(strategy_id, HALTED)
 
-    def takes(self, strategy_id: str) -> None:
+    def takes(self, strategy_id: str, why: str) -> None:
         """The strategy is asked no more; its position is the guardian's care."""
+        self._money.suspend(strategy_id, "the guardian", why)
         for symbol in self._registry.symbols(strategy_id):
             self._symbols[symbol].books.entrust(strategy_id)
 
     def returns(self, strategy_id: str) -> None:
         """The strategy is asked again, and what it holds is its own business."""
+        self._money.resume(strategy_id, "the guardian", "it is asked again")
         for symbol in self._registry.symbols(strategy_id):
             self._symbols[symbol].books.take_back(strategy_id)
             self._leaving.pop((strategy_id, symbol), None)

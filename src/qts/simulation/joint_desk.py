@@ -7,20 +7,28 @@ what is allowed is what the loop is given. A strategy's own stop that its bar
 touched is an exit like any other, and no limit stops an exit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 
+from qts.domain.allocation import Share
+from qts.domain.book import Book
 from qts.domain.errors import StrategyError
-from qts.domain.instant import Duration, Instant
+from qts.domain.instant import Instant
 from qts.domain.money import ZERO, exact_arithmetic
-from qts.domain.order import Effect, Order, OrderType
+from qts.domain.order import Effect, Order, OrderType, Side
 from qts.execution.contracts import OrderDecision
 from qts.execution.cycle import DecisionCycle, Desk, Plan, Ways
 from qts.risk.gate import AccountState, Approved, RiskGate
 from qts.risk.limit_state import ACCOUNT
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
+from qts.simulation.joint_coming import OrderKey
+from qts.simulation.joint_guard import WHY, StopGuard
 from qts.simulation.joint_limits import JointLimits
+from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_result import GateWord, Withheld
+from qts.simulation.joint_standing import Standing, standing
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import JointTerms, Member
 from qts.strategy.arbitration import NetOrder, Trading, Want, arbitrate, cut
@@ -36,19 +44,22 @@ class JointDesk:
         members: Mapping[str, Member],
         terms: JointTerms,
         line: AccountLine,
-        interval_ms: Duration,
+        money: JointMoney,
     ) -> None:
         self._symbols = symbols
         self._members = members
         self._terms = terms
         self._line = line
+        self._money = money
+        self._standings: dict[str, Standing] = {}  # of this round, by whose they are
+        self._going: dict[OrderKey, Decimal] = {}  # of this round, how much of each want is on its way
         self._gate = RiskGate(rules_of(terms.limits))
         self._cycles = {
             symbol: DecisionCycle(
                 Ways(
                     instrument=each.instrument,
                     limits=terms.limits,
-                    interval_ms=interval_ms,
+                    interval_ms=each.dataset.bars.interval_ms,
                     leverage=terms.frictions.leverage,
                     cost_rate=terms.frictions.expected_cost_rate(),
                 ),
@@ -58,6 +69,7 @@ class JointDesk:
         }
         capitals = {each.strategy_id: each.capital for each in members.values()}
         self.limits = JointLimits(symbols, capitals, terms.policies, terms.frictions.leverage)
+        self._guard = StopGuard(terms.policies, terms.frictions.leverage, self.limits.blocked)
         self.withheld: list[Withheld] = []
         self.said: dict[str, list[tuple[Instant, str, object]]] = {each: [] for each in members}
         self._ordinal = 0
@@ -75,37 +87,73 @@ class JointDesk:
         present: the symbols whose bar has just closed. leaving: symbol, book and reason of what the guardian closes.
         """
         fired = [(each, strategy_id, why) for each in present for strategy_id, why in each.fired()]
+        with exact_arithmetic():
+            fired += [(each, strategy_id, WHY) for each in present for strategy_id in self._guard.leaving(each, now)]
         stopped = {(each.symbol, strategy_id) for each, strategy_id, _ in fired}
         fired += [left for left in leaving if (left[0].symbol, left[1]) not in stopped]
         if not answers and not fired:
             return ()
         with exact_arithmetic():
             self.limits.mark(now)
+            self.release_ended()
+            self._standings, self._going = {}, {}
             wants: dict[str, list[Want]] = {}
             for each, strategy_id, why in fired:
-                if each.left_to_close(strategy_id):
-                    wants.setdefault(each.symbol, []).append(self._exit(each, strategy_id, why, now))
+                wants.setdefault(each.symbol, []).extend(self._exit(each, strategy_id, why, now))
             for said in answers:
                 self._want(said, now, wants)
             decisions: list[OrderDecision] = []
             for symbol in sorted(wants):
                 decisions += self._arbitrated(self._symbols[symbol], wants[symbol], now)
+            self._money.only(self._going, (want.key for here in wants.values() for want in here))
         decisions.sort(key=lambda each: each.order.effect is not Effect.REDUCE)
         return tuple(decisions)
 
-    def _exit(self, each: JointSymbol, strategy_id: str, why: str, now: Instant) -> Want:
+    def release_ended(self) -> None:
+        """What orders reserved that have ended since this was done last is free again."""
+        crossing = {
+            share.key
+            for each in self._symbols.values()
+            for cross in each.crossing
+            for share in (cross.buyer, cross.seller)
+        }
+        self._money.end(self._line.controller.decisions_on_the_way(), crossing)
+
+    def _exit(self, each: JointSymbol, strategy_id: str, why: str, now: Instant) -> list[Want]:
+        """What the strategy holds, given back at market, less what is on its way out already."""
+        position = each.books.books[strategy_id].position
+        quantity = position.copy_abs() - self._money.coming.leaving(strategy_id, each.symbol)
+        if not quantity > ZERO:
+            return []
         self._ordinal += 1
-        order_id = f"{each.symbol}-{now}-v{self._ordinal}"
-        priority = self._members[strategy_id].priority if strategy_id in self._members else 0
-        return each.exit_want(strategy_id, order_id, priority, why)
+        order_id, side = f"{each.symbol}-{now}-v{self._ordinal}", Side.SELL if position > ZERO else Side.BUY
+        order = Order(
+            order_id, each.symbol, side, OrderType.MARKET, quantity, Effect.REDUCE, None, None, None, now, None, why
+        )
+        self._money.exit(strategy_id, order, quantity, _price(each))
+        return [self._as_want(strategy_id, order, quantity)]
+
+    def _as_want(self, strategy_id: str, order: Order, quantity: Decimal) -> Want:
+        return Want(
+            strategy_id,
+            order.order_id,
+            order.side,
+            order.type,
+            quantity,
+            order.price,
+            closes=order.effect is Effect.REDUCE,
+            priority=self._members[strategy_id].priority if strategy_id in self._members else 0,
+            good_until=order.good_until,
+            reason=order.reason,
+        )
 
     def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
-        """What the strategy's own book makes of its words: sized, judged by its own rules, then its staged limits."""
+        """What the strategy's own book makes of its words: sized, judged by its own rules, then ``_let_out``."""
         self.said[said.strategy_id].append((now, said.symbol, said.answer))
         each, strategy_id = self._symbols[said.symbol], said.strategy_id
         here = wants.setdefault(said.symbol, [])
-        leaving = any(want.strategy_id == strategy_id and want.closes for want in here)
-        plan = self._planned(each, said, now)
+        desk = self._desk_of(each, strategy_id, now)
+        plan = self._planned(said, desk, now)
         if plan is None:
             return
         if plan.protection is not None:
@@ -115,42 +163,79 @@ class JointDesk:
                 self._line.tell(wanted)
         for wish in plan.not_sent:
             self.limits.blocked(GateWord.no(now, strategy_id, each.symbol, wish.codes, wish.detail))
+        here += self._let_out(each, strategy_id, plan, desk, now)
+
+    def _let_out(self, each: JointSymbol, strategy_id: str, plan: Plan, desk: Desk, now: Instant) -> Iterator[Want]:
+        """What the strategy's limits let through of its orders, where its pool can pay for what opens."""
+        money, price, held = self._money, _price(each), desk.state.position.copy_abs()
+        leaving, freed = money.coming.leaving(strategy_id, each.symbol), None
         for approved in plan.orders:
             order = approved.order
             closes = order.effect is Effect.REDUCE
-            if closes and leaving:
-                continue  # its own stop takes it out already
+            if closes:
+                if leaving >= held:
+                    continue  # it is on its way out already
+                if order.quantity > held - leaving:
+                    order = replace(order, quantity=held - leaving)
+                leaving += order.quantity
             quantity = self.limits.of_strategy(each, strategy_id, order, now)
-            if closes and order.type is OrderType.MARKET:
-                quantity = min(quantity, each.left_to_close(strategy_id))
             if not quantity:
                 continue
+            if closes:
+                money.exit(strategy_id, order, quantity, price)
+            else:
+                if freed is None:
+                    freed = self._freed(desk) if held and leaving >= held else ZERO
+                no = money.refusal(strategy_id, order, quantity, price, freed=freed)
+                if no is not None:
+                    self.limits.blocked(GateWord.no(now, strategy_id, each.symbol, (no[0],), no[1]))
+                    continue
+                freed = max(ZERO, freed - money.costs(order, quantity, price))
             each.will_protect(strategy_id, order.order_id, order.stop_loss, order.take_profit)
-            here.append(
-                Want(
-                    strategy_id,
-                    order.order_id,
-                    order.side,
-                    order.type,
-                    quantity,
-                    order.price,
-                    closes=closes,
-                    priority=self._members[strategy_id].priority,
-                    good_until=order.good_until,
-                    reason=order.reason,
-                )
-            )
+            yield self._as_want(strategy_id, order, quantity)
 
-    def _planned(self, each: JointSymbol, said: Said, now: Instant) -> Plan | None:
-        book = each.books.books[said.strategy_id]
-        price = each.instrument.price(float(each.dataset.bars.close[each.row]))
-        state = AccountState(book.position, *each.coming(said.strategy_id), book.equity(price), price, now)
+    def _freed(self, desk: Desk) -> Decimal:
+        """What closing the whole position leaves free that is not, costs paid; below 0 where it leaves a debt."""
+        costs = desk.state.position.copy_abs() * desk.last_price * self._terms.frictions.expected_cost_rate()
+        return desk.available_if_flat - desk.available - costs
+
+    def _planned(self, said: Said, desk: Desk, now: Instant) -> Plan | None:
         answer = list(said.answer) if isinstance(said.answer, tuple) else said.answer
         try:
-            return self._cycles[said.symbol].plan(answer, Desk(state, book.available, ZERO, price), now)
+            return self._cycles[said.symbol].plan(answer, desk, now)
         except StrategyError as error:
             self.limits.blocked(GateWord.no(now, said.strategy_id, said.symbol, (), str(error)))
             return None
+
+    def _desk_of(self, each: JointSymbol, strategy_id: str, now: Instant) -> Desk:
+        """The strategy's money is that of all its symbols; its position is that on this one."""
+        book, pool, price = each.books.books[strategy_id], self._money.pool(strategy_id), _price(each)
+        coming, won = self._money.coming, book.unrealized(price)
+        stands = self._standing(strategy_id)
+        elsewhere = stands.elsewhere(each.symbol) + coming.entering_elsewhere(strategy_id, each.symbol)
+        entering = coming.entering(strategy_id, each.symbol)
+        return Desk(
+            AccountState(book.position, *entering, stands.equity, price, now, elsewhere),
+            available=pool.available,
+            in_flight=coming.filling_next(strategy_id, each.symbol),
+            last_price=price,
+            allocated=pool.total,
+            available_if_flat=pool.available + max(book.margin, ZERO) + won,
+            allocated_if_flat=pool.total + won,
+        )
+
+    def _standing(self, whose: str) -> Standing:
+        """Where a strategy, or the account, stands in this round."""
+        found = self._standings.get(whose)
+        if found is None:
+            found = self._standings[whose] = standing(*self._stands_on(whose))
+        return found
+
+    def _stands_on(self, whose: str) -> tuple[Decimal, list[tuple[JointSymbol, Book]]]:
+        if whose == ACCOUNT:
+            return self._money.account.wallet, [(each, each.venue.book) for each in self._symbols.values()]
+        own = [self._symbols[symbol] for symbol in self._members[whose].symbols]
+        return self._money.pool(whose).total, [(each, each.books.books[whose]) for each in own]
 
     # -- from wants to the machine ----------------------------------------------------------------
 
@@ -180,8 +265,10 @@ class JointDesk:
                     )
                 )
         each.crossing += found.crosses
-        price = each.instrument.price(float(each.dataset.bars.close[each.row]))
-        state = AccountState(book.position, ZERO, ZERO, book.equity(price), price, now)
+        for cross in found.crosses:
+            self._goes(cross.buyer, cross.seller)
+        price, stands = _price(each), self._standing(ACCOUNT)
+        state = AccountState(book.position, ZERO, ZERO, stands.equity, price, now, stands.elsewhere(each.symbol))
         decisions = []
         for net in found.orders:
             approved = self._allowed(each, net, state, now)
@@ -205,7 +292,8 @@ class JointDesk:
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
         """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""
         order = self._order(each, net, now)
-        quantity = self.limits.of_account(each, order, each.stop_of(net.shares, net.side), now)
+        whom = {share.strategy_id for share in net.shares}
+        quantity = self.limits.of_account(each, order, each.stop_of(net.shares, net.side), now, whom=whom)
         if not quantity:
             return None
         if quantity < order.quantity:
@@ -216,8 +304,13 @@ class JointDesk:
             self.limits.blocked(GateWord.no(now, ACCOUNT, each.symbol, judged.codes, judged.detail))
             return None
         each.bring(order.order_id, net.shares)
+        self._goes(*net.shares)
         self.limits.went_out(ACCOUNT, order, now)
         return judged
+
+    def _goes(self, *shares: Share) -> None:
+        for share in shares:
+            self._going[share.key] = self._going.get(share.key, ZERO) + share.quantity
 
     def _order(self, each: JointSymbol, net: NetOrder, now: Instant) -> Order:
         self._ordinal += 1
@@ -235,3 +328,10 @@ class JointDesk:
             net.good_until,
             "",
         )
+
+
+def _price(each: JointSymbol) -> Decimal:
+    """The close that is being decided on."""
+    price = each.closed_at_price
+    assert price is not None
+    return price

@@ -7,7 +7,7 @@ counted in. Where the venue's brackets were waived by name, the distance to
 liquidation is not asked for, since nobody can know it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -46,7 +46,8 @@ class JointLimits:
         self._coming: dict[tuple[str, str], Decimal] = {}
         waived = any(each.columns.brackets is None for each in symbols.values())
         if policies is not None and waived:
-            policies = replace(policies, account=replace(policies.account, liquidation_distance_min=ZERO))
+            account = replace(policies.account, liquidation_distance_min=ZERO, stop_buffer=ZERO)
+            policies = replace(policies, account=account)
         self._policies = policies
 
     def mark(self, now: Instant) -> None:
@@ -68,17 +69,22 @@ class JointLimits:
         """What the strategy's own limits, and the account's as they stand, let through of its want."""
         if self._policies is None:
             return order.quantity
-        verdict = self._verdict(each, strategy_id, order, order.stop_loss, now)
+        verdict = self._verdict(each, strategy_id, order, order.stop_loss, now, whom={strategy_id})
         self._told(verdict, strategy_id, each.symbol, now)
         if verdict.quantity:
             self.went_out(strategy_id, order, now)
         return verdict.quantity
 
-    def of_account(self, each: JointSymbol, order: Order, stop: Decimal | None, now: Instant) -> Decimal:
-        """What the account's limits let through of an order made of several wants. stop: the farthest of theirs."""
+    def of_account(
+        self, each: JointSymbol, order: Order, stop: Decimal | None, now: Instant, *, whom: Collection[str]
+    ) -> Decimal:
+        """What the account's limits let through of an order made of several wants. stop: the farthest of theirs.
+
+        whom: whose wants they are.
+        """
         if self._policies is None or order.effect is Effect.REDUCE:
             return order.quantity
-        verdict = self._verdict(each, ACCOUNT, order, stop, now)
+        verdict = self._verdict(each, ACCOUNT, order, stop, now, whom=whom)
         self._told(verdict, ACCOUNT, each.symbol, now)
         return verdict.quantity
 
@@ -99,7 +105,9 @@ class JointLimits:
     def blocked(self, word: GateWord) -> None:
         self.words.append(word)
 
-    def _verdict(self, each: JointSymbol, whose: str, order: Order, stop: Decimal | None, now: Instant) -> Verdict:
+    def _verdict(
+        self, each: JointSymbol, whose: str, order: Order, stop: Decimal | None, now: Instant, *, whom: Collection[str]
+    ) -> Verdict:
         assert self._policies is not None
         facts = OrderFacts(
             instrument=each.instrument,
@@ -112,13 +120,13 @@ class JointLimits:
             last_price=each.closed_at_price,
             price_known_at=now,
         )
-        return staged(
-            facts, self._facts(ACCOUNT), self._facts(whose), state=self._memory, policy=self._policies, now=now
-        )
+        account = self._facts(ACCOUNT, whom)
+        own = account if whose == ACCOUNT else self._facts(whose)
+        return staged(facts, account, own, state=self._memory, policy=self._policies, now=now)
 
-    def _facts(self, whose: str) -> BookFacts:
+    def _facts(self, whose: str, whom: Collection[str] = ()) -> BookFacts:
         positions = tuple(
-            self._position(each, whose)
+            self._position(each, whose, whom)
             for each in self._symbols.values()
             if whose == ACCOUNT or whose in each.books.books
         )
@@ -126,10 +134,11 @@ class JointLimits:
         capital = equity if whose == ACCOUNT else self._capitals[whose]
         return BookFacts(whose=whose, capital=capital, equity=equity, positions=positions)
 
-    def _position(self, each: JointSymbol, whose: str) -> PositionFacts:
+    def _position(self, each: JointSymbol, whose: str, whom: Collection[str]) -> PositionFacts:
         book = each.venue.book if whose == ACCOUNT else each.books.books[whose]
         coming = self._coming.get((whose, each.symbol), ZERO)
         price = each.closed_at_price
+        side = Side.BUY if book.position > ZERO else Side.SELL
         brackets, margin = each.columns.brackets, None
         if whose == ACCOUNT and brackets is not None:
             backing = Backing(mode=MarginMode.ISOLATED, wallet=book.margin)
@@ -141,8 +150,9 @@ class JointLimits:
             pending_sell=max(ZERO, -coming),
             price=price,
             price_known_at=None if price is None else self._now,
-            stop=each.own_stop(whose, Side.BUY if book.position > ZERO else Side.SELL),
+            stop=each.own_stop(whose, side),
             margin=margin,
+            others_stop=None if margin is None else each.own_stop(whose, side, but=whom),
         )
 
     def _told(self, verdict: Verdict, whose: str, symbol: str, now: Instant) -> None:

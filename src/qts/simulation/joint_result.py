@@ -10,6 +10,8 @@ from qts.domain.money import ZERO
 from qts.domain.refusal import RefusalCode
 from qts.domain.virtual_books import Posting
 from qts.market.bars import Floats, Instants
+from qts.risk.capital import Capital
+from qts.risk.capital_changes import Change
 from qts.risk.limits import LimitName, Measured
 from qts.risk.stages import StageWord
 from qts.simulation.operator_words import WordTold
@@ -109,6 +111,7 @@ class JointResult:
     inside. in_care: strategy and symbol of each position that the guardian still looks after. operator: what became
     of each word of the script. said: every answer. distances: of every book to every limit at the end; none without
     staged limits.
+    changes: of the strategies' capital, in order, with the instant of each; capital: what they led to.
     """
 
     closed_at: Instants
@@ -128,6 +131,8 @@ class JointResult:
     withheld: tuple[Withheld, ...]
     said: dict[str, tuple[tuple[Instant, str, object], ...]]
     distances: tuple[Measured, ...]
+    changes: tuple[tuple[Instant, Change], ...]
+    capital: Capital
     journal_head: str
     assumptions: tuple[str, ...]
 

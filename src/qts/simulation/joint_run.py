@@ -11,9 +11,9 @@ shared pro rata; and what is left goes to the one machine.
 The machine, its loop and its route are those of every other run: they see
 orders of the account and know nothing of strategies.
 
-Assumes, besides what a run on bars assumes: the wallet of each symbol is the
-sum of what its strategies were given for it, as if transferred there; what two
-strategies want of each other is crossed at the next open, free of fees.
+Assumes, besides what a run on bars assumes: all symbols use one wallet, margin is
+isolated; what two strategies want of each other is crossed at the next open,
+free of fees.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ import numpy as np
 from qts.domain.errors import PolicyError
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
-from qts.domain.money import ZERO, exact_arithmetic, on_money_grid
+from qts.domain.money import ZERO, exact_arithmetic
 from qts.execution.account import ExecutionSettings
 from qts.execution.controller import ExecutionController
 from qts.execution.events import Decided, OrderEnded, TimeReached
@@ -42,6 +42,7 @@ from qts.simulation.guardian import Guardian
 from qts.simulation.inputs import require_inputs
 from qts.simulation.joint_desk import JointDesk
 from qts.simulation.joint_lines import book_sums, equity_lines
+from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_result import JointResult
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import OF_SEVERAL, JointTerms, Member
@@ -99,6 +100,8 @@ class _JointRun:
         gate = RiskGate(rules_of(terms.limits))
         machine = ExecutionController(settings, gate=gate, journal=Journal(keeps=False))
         self._line = AccountLine(machine, self._heard)
+        with exact_arithmetic():
+            self._money = JointMoney(self._members, terms, lambda: self._line.now)
         self._waivers = {symbol: require_inputs(each, terms.waivers) for symbol, each in datasets.items()}
         self._symbols = {symbol: self._opened(each) for symbol, each in datasets.items()}
         self._line.venues = {symbol: each.venue for symbol, each in self._symbols.items()}
@@ -106,29 +109,26 @@ class _JointRun:
         self._views = self._made_views()
         self._grid = np.unique(np.concatenate([each.bars.opened_at for each in datasets.values()]))
         self._hears_fills = {each.strategy_id for each in members if type(each.make()).on_fill is not Strategy.on_fill}
-        self._desk = JointDesk(self._symbols, self._members, terms, self._line, self._interval_ms)
+        self._desk = JointDesk(self._symbols, self._members, terms, self._line, self._money)
         self._halted: list[Halted] = []
-        self._guardian = Guardian(self._symbols, self._registry, terms.on_halt)
+        self._guardian = Guardian(self._symbols, self._registry, self._money, terms.on_halt)
         self._script = OperatorScript(terms.operator, self._symbols, self._registry, self._guardian, self._line)
         self._fills_heard: list[Fill] = []
 
     def _opened(self, dataset: Dataset) -> JointSymbol:
         symbol = dataset.instrument.symbol
-        capitals = {
-            each.strategy_id: on_money_grid(each.capital / len(each.symbols))
-            for each in self._members.values()
-            if symbol in each.symbols
-        }
         columns = market_columns(dataset, self._waivers[symbol], self._terms.frictions.slippage)
         venue = Venue(
             dataset.instrument,
             self._terms.frictions,
-            sum(capitals.values(), start=ZERO),
+            sum(self._money.capitals_on(symbol).values(), start=ZERO),
             rules=VenueRules(cancels_are_streamed=False),
             brackets=columns.brackets,
             stream=self._line.streamed,
+            open_book=self._money.account.open_book,
         )
-        return JointSymbol(dataset, columns, venue, capitals, self._line.controller.account.orders)
+        orders = self._line.controller.account.orders
+        return JointSymbol(dataset, columns, venue, self._money, orders)
 
     def _made_views(self) -> dict[Key, View]:
         views = {}
@@ -187,6 +187,7 @@ class _JointRun:
         if isinstance(news, Fill):
             each = self._symbols[news.symbol]
             each.heard(news)
+            self._money.account.check()
             self._fills_heard.append(news)
             self._protect(each)
 
@@ -236,6 +237,8 @@ class _JointRun:
         waivers = tuple(sorted({waiver for each in self._waivers.values() for waiver in each}))
         filled = sum(each.dataset.rows_filled for each in self._symbols.values())
         with exact_arithmetic():
+            self._desk.release_ended()
+            self._money.check()
             distances = self._desk.limits.distances(now)
             sums = book_sums(self._symbols)
         lines = equity_lines(self._symbols, self._members, self._grid)
@@ -257,6 +260,8 @@ class _JointRun:
             withheld=tuple(self._desk.withheld),
             said={each: tuple(words) for each, words in self._desk.said.items()},
             distances=distances,
+            changes=tuple(self._money.changes),
+            capital=self._money.capital,
             journal_head=self._line.controller.journal.head,
             assumptions=(*OF_SEVERAL, *sentences(self._terms.frictions, waivers, filled)),
         )

@@ -12,7 +12,7 @@ strategy's own one that the bar touched and the venue's did not serve is an exit
 at the close of that bar (``fired``): a bar does not tell when it was touched.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -31,8 +31,9 @@ from qts.market.dataset import Dataset
 from qts.simulation.bar_market import BarMarket
 from qts.simulation.columns import MarketColumns
 from qts.simulation.held_columns import HeldColumns
+from qts.simulation.joint_money import JointMoney
 from qts.simulation.venue import Venue
-from qts.strategy.arbitration import RestingLimit, Want
+from qts.strategy.arbitration import RestingLimit
 
 _PROTECTIVE: Final = {Role.STOP_LOSS: PostingKind.STOP_LOSS, Role.TAKE_PROFIT: PostingKind.TAKE_PROFIT}
 _FORCED: Final = {Cause.LIQUIDATION: PostingKind.LIQUIDATION, Cause.ADL: PostingKind.ADL}
@@ -59,7 +60,7 @@ class JointSymbol:
         dataset: Dataset,
         columns: MarketColumns,
         venue: Venue,
-        capitals: dict[str, Decimal],
+        money: JointMoney,
         orders: OrderLedger,
     ) -> None:
         self.dataset = dataset
@@ -68,7 +69,9 @@ class JointSymbol:
         self.columns = columns
         self.venue = venue
         self.market = BarMarket(venue, columns)
-        self.books = VirtualBooks(venue.book, capitals, dataset.instrument.lot)
+        self._money = money
+        capitals = money.capitals_on(self.symbol)
+        self.books = VirtualBooks(venue.book, capitals, dataset.instrument.lot, money.purses)
         self.pairs: dict[str, OwnPair] = {}
         self.postings: list[tuple[int, Posting]] = []
         self.crossing: list[Cross] = []
@@ -83,13 +86,15 @@ class JointSymbol:
         self._held = {each: HeldColumns(book.holding()) for each, book in self.books.books.items()}
         self._holdings = {each: book.holding() for each, book in self.books.books.items()}
         self._changed: dict[str, None] = {}
+        self._closed: tuple[int, Decimal | None] = (-1, None)  # the row whose close on the tick grid this is
         venue.accountant = self
 
     # -- what is on its way ---------------------------------------------------------------
 
     def bring(self, order_id: str, shares: Iterable[Share]) -> None:
         """The account's order is for these; kept for good, since a fill may be late."""
-        self._shares[order_id] = tuple(shares)
+        given = self._shares[order_id] = tuple(shares)
+        self._money.sent(order_id, given)
 
     def will_protect(self, strategy_id: str, order_id: str, stop: Decimal | None, target: Decimal | None) -> None:
         """The want, once it has traded, has this pair."""
@@ -113,40 +118,6 @@ class JointSymbol:
             for record in self._orders.live(self.symbol)
             if record.order.type is OrderType.LIMIT and record.order.price is not None and record.left > ZERO
         ]
-
-    def coming(self, strategy_id: str) -> tuple[Decimal, Decimal]:
-        """What working orders that increase may still bring to the strategy's book: to buy, to sell, base units."""
-        buy = sell = ZERO
-        for record in self._orders.live(self.symbol):
-            if record.order.role is not Role.ENTRY:
-                continue
-            shares = self._shares.get(first_id(record.order.parent_id), ())
-            own = sum((share.quantity for share in shares if share.strategy_id == strategy_id), start=ZERO)
-            if own:
-                part = record.left * own / sum((share.quantity for share in shares), start=ZERO)
-                buy, sell = (buy + part, sell) if record.order.side is Side.BUY else (buy, sell + part)
-        return buy, sell
-
-    def left_to_close(self, strategy_id: str) -> Decimal:
-        """What of a book's position no order at market is on its way to close, base units.
-
-        The venue's reduce-only looks at the net: it would not keep a second exit from turning the strategy's book.
-        """
-        parents = {
-            first_id(each.order.parent_id)
-            for each in self._orders.live(self.symbol)
-            if each.order.type is OrderType.MARKET
-        }
-        left = self.books.books[strategy_id].position.copy_abs()
-        for parent in parents:
-            shares = self._shares.get(parent, ())
-            if any(share.strategy_id == strategy_id and share.closes for share in shares):
-                coming = self.books.left(parent, shares)
-                left -= sum(
-                    (coming[share.key] for share in shares if share.strategy_id == strategy_id and share.closes),
-                    start=ZERO,
-                )
-        return max(left, ZERO)
 
     # -- what happens -------------------------------------------------------------------------
 
@@ -203,6 +174,7 @@ class JointSymbol:
         self._post(self.books.pay_liquidation(fee, credit, self._forced))
 
     def _post(self, postings: tuple[Posting, ...]) -> None:
+        self._money.posted(self.symbol, self.books.books, postings)
         for posting in postings:
             self.postings.append((self.row, posting))
             self._changed[posting.strategy_id] = None
@@ -261,25 +233,8 @@ class JointSymbol:
                 found.append((strategy_id, "own target"))
         return found
 
-    def exit_want(self, strategy_id: str, order_id: str, priority: int, why: str) -> Want:
-        """All the strategy holds, but for what is on its way back, given back at market."""
-        position = self.books.books[strategy_id].position
-        side = Side.SELL if position > ZERO else Side.BUY
-        return Want(
-            strategy_id,
-            order_id,
-            side,
-            OrderType.MARKET,
-            self.left_to_close(strategy_id),
-            None,
-            closes=True,
-            priority=priority,
-            good_until=None,
-            reason=why,
-        )
-
-    def own_stop(self, whose: str, side: Side) -> Decimal | None:
-        """The stop of a book's position on ``side``; of the account, the farthest of its strategies'."""
+    def own_stop(self, whose: str, side: Side, *, but: Collection[str] = ()) -> Decimal | None:
+        """The stop of a book's position on ``side``; of the account, the farthest of its strategies', ``but`` some."""
         if whose in self.books.books:
             pair = self.pairs.get(whose)
             return None if pair is None else pair.stop
@@ -287,7 +242,7 @@ class JointSymbol:
         stops = [
             pair.stop
             for each, pair in self.pairs.items()
-            if pair.stop is not None and (self.books.books[each].position > ZERO) is long
+            if pair.stop is not None and (self.books.books[each].position > ZERO) is long and each not in but
         ]
         return None if not stops else min(stops) if long else max(stops)
 
@@ -296,7 +251,11 @@ class JointSymbol:
     @property
     def closed_at_price(self) -> Decimal | None:
         """The last close on the tick grid; None before the first bar."""
-        return None if self.row < 0 else self.instrument.price(float(self.dataset.bars.close[self.row]))
+        row, price = self._closed
+        if row != self.row:
+            price = self.instrument.price(float(self.dataset.bars.close[self.row]))
+            self._closed = (self.row, price)
+        return price
 
     @property
     def marked_at(self) -> Decimal | None:

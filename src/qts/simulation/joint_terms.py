@@ -8,6 +8,7 @@ from typing import Final
 
 from qts.domain.errors import PolicyError
 from qts.domain.waiver import Waiver
+from qts.risk.capital_changes import PoolState
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.policy import RiskLimits
 from qts.simulation.costs import Frictions
@@ -16,10 +17,10 @@ from qts.strategy.arbitration import Rule
 from qts.strategy.strategy import Strategy
 
 OF_SEVERAL: Final = (
-    "the wallet of each symbol is the sum of what its strategies were given for it, shared evenly among their symbols",
+    "the account has one wallet for all symbols, and each strategy one of its own inside it; margin is isolated",
     "what two strategies want of each other is crossed inside at the next bar's open, free of fees and slippage",
     "a strategy's own stop or target that the venue's does not serve is an exit at market, decided at that bar's close",
-    "where the leverage brackets of a symbol are waived, no limit asks for the distance to liquidation",
+    "where the leverage brackets of a symbol are waived, no limit asks where liquidation lies",
     "all symbols settle in one asset",
 )
 
@@ -33,13 +34,17 @@ class OnHalt(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One strategy of the account. capital: quote, shared evenly among its symbols. make: gives a new instance."""
+    """One strategy of the account. capital: quote, for all its symbols together. make: gives a new instance.
+
+    pool: the state its capital begins in; one that is not ACTIVE opens nothing, and its exits go on.
+    """
 
     strategy_id: str
     make: Callable[[], Strategy]
     symbols: tuple[str, ...]
     capital: Decimal
     priority: int = 0
+    pool: PoolState = PoolState.ACTIVE
 
     def __post_init__(self) -> None:
         if not (self.capital.is_finite() and self.capital > 0):
@@ -51,6 +56,7 @@ class JointTerms:
     """Under what the account is run. rule: what becomes of entries that stand against each other.
 
     limits: of each strategy's own book, and of sizing. policies: the staged limits, None for none of them.
+    world: under which the capital is kept.
     operator: what is said while it runs.
     """
 
@@ -60,4 +66,5 @@ class JointTerms:
     limits: RiskLimits = field(default_factory=RiskLimits)
     policies: LimitPolicies | None = field(default_factory=LimitPolicies)
     waivers: tuple[Waiver, ...] = ()
+    world: str = "account"
     operator: tuple[Word, ...] = ()

@@ -19,7 +19,7 @@ def margin_objection(
     if quantity <= opposite:
         return None
     needed = book.margin_for((quantity - opposite) * price) + fee
-    free = book.equity(price) if opposite else book.wallet - book.margin
+    free = book.available_if_flat(price) if opposite else book.available
     if needed > free:
         return RefusalCode.MARGIN_INSUFFICIENT, f"needs {needed:.2f}, free is {free:.2f}"
     if table is not None:

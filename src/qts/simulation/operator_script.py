@@ -116,7 +116,7 @@ class OperatorScript:
         if standing is not Standing.ENABLED:
             return _NOTHING, f"it was {standing.value} already"
         self._registry.disable(word.subject)
-        self._guardian.takes(word.subject)
+        self._guardian.takes(word.subject, "an operator disabled it")
         return _DONE, f"asked no more; it holds {self._holdings(word.subject)}"
 
     def _enable(self, word: Word) -> _Answer:

@@ -17,7 +17,7 @@ from qts.domain.order import Order
 from qts.domain.waiver import Waiver
 from qts.market.bars import Floats, Instants
 
-ENGINE = 4
+ENGINE = 5
 """Raised whenever the same inputs give another result than before."""
 _NOT_OF_A_TRIAL = frozenset({"data_source", "engine"})
 

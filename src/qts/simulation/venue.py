@@ -23,6 +23,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol
 
+from qts.domain.book import Book
 from qts.domain.fill import Cause, Fill, Liquidity
 from qts.domain.instant import Instant
 from qts.domain.instrument import Instrument
@@ -109,11 +110,14 @@ class Venue:
         brackets: BracketHistory | None,
         stream: Callable[[Fill | OrderEnded], None],
         reason_of: Callable[[SplitOrder], str] = _name_of_role,
+        open_book: Callable[[Decimal, int], Book] = Book,
     ) -> None:
         self.instrument = instrument
         self.frictions = frictions
         self.rules = rules
-        self.ledger = VenueLedger(instrument, frictions, capital, brackets=brackets, reason_of=reason_of)
+        self.ledger = VenueLedger(
+            instrument, frictions, capital, brackets=brackets, reason_of=reason_of, open_book=open_book
+        )
         self.book, self.trades, self.fills = self.ledger.book, self.ledger.trades, self.ledger.fills
         self.payments, self.refusals = self.ledger.payments, self.ledger.refusals
         self.orders = VenueOrders()

@@ -42,8 +42,9 @@ class VenueLedger:
         *,
         brackets: BracketHistory | None,
         reason_of: Callable[[SplitOrder], str],
+        open_book: Callable[[Decimal, int], Book],
     ) -> None:
-        self.book = Book(capital, frictions.leverage)
+        self.book = open_book(capital, frictions.leverage)
         self.trades = TradeLog(instrument.symbol, reason_of)
         self.fills: list[Fill] = []
         self.payments: list[FundingPayment] = []

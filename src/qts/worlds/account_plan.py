@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from qts.domain.errors import PolicyError
 from qts.domain.virtual_books import QUARANTINE
 from qts.domain.waiver import Waiver
+from qts.risk.capital_changes import PoolState
 from qts.risk.limit_policy import LimitPolicies, LimitPolicy
 from qts.risk.limit_state import ACCOUNT
 from qts.simulation.joint_terms import OnHalt
@@ -50,6 +51,7 @@ class LimitsBlock(PolicyBlock):
     price_collar: Exact = _D.price_collar
     data_age_ms_max: int = _D.data_age_ms_max
     liquidation_distance_min: Exact = _D.liquidation_distance_min
+    stop_buffer: Exact = _D.stop_buffer
 
     @property
     def changes(self) -> dict[str, object]:
@@ -67,11 +69,13 @@ class MemberBlock(PolicyBlock):
     symbols: Annotated[tuple[Name, ...], Field(min_length=1, max_length=500)]
     """What it trades."""
     capital: Annotated[Exact, Field(gt=0, le=10**12)]
-    """Its money, quote, shared evenly among its symbols."""
+    """Its money, quote, for all its symbols together."""
     parameters: Mapping[str, object] = {}
     """Parameters of the strategy, by name."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     """Under the rule `priority`, the higher one goes first."""
+    pool: PoolState = PoolState.ACTIVE
+    """The state its capital begins in: `active`, or `paused` or `locked`, which open nothing."""
     limits: LimitsBlock = LimitsBlock()
     """What its own book is held to where that differs from the account's bounds."""
 

@@ -138,7 +138,7 @@ class RiskBlock(PolicyBlock):
     data_age_max: DurationText = "1d"
     """Oldest a price may be when an order is decided."""
     risk_per_trade: Annotated[Exact, Field(gt=0, le=Decimal("0.02"))] = Decimal("0.02")
-    """Fraction of equity lost, costs included, when a sized order's stop is hit. At most 2 %."""
+    """Fraction of the allocated capital lost, costs included, when a sized order's stop is hit. At most 2 %."""
 
     def to_limits(self) -> RiskLimits:
         """The limits as the gate takes them."""

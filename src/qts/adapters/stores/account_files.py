@@ -11,16 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from qts.adapters.stores.atomic import write_durably
 from qts.adapters.stores.policy_files import ACCOUNT_KEYS
 from qts.adapters.stores.record_text import content_digest, json_value, packed, row_of, unpacked, value_of, values_of
 from qts.domain.errors import QtsError, StorageError
 from qts.domain.instant import Duration, Instant
-from qts.domain.money import exact_arithmetic
+from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.virtual_books import Posting
 from qts.domain.waiver import Waiver
+from qts.risk.capital import Capital, Pool
+from qts.risk.capital_changes import Change, PoolKey
 from qts.risk.limits import LimitName, Measured, measured
 from qts.simulation.joint_result import BookSums, GateWord, JointResult, Withheld
 from qts.simulation.operator_words import WordTold
@@ -28,7 +30,8 @@ from qts.strategy.multiplexer import Halted
 from qts.worlds.account_plan import AccountPlan
 from qts.worlds.policy_parsing import no_lines, read_block
 
-FORMAT: Final = 2
+FORMAT: Final = 3
+_CHANGES: Final = {kind.__name__: kind for kind in get_args(Change)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +173,8 @@ def _result_text(result: JointResult) -> dict[str, object]:
         "gate": [row_of(each) for each in result.gate],
         "withheld": [row_of(each) for each in result.withheld],
         "distances": [_distance_text(each) for each in result.distances],
+        "changes": [[at, type(change).__name__, row_of(change)] for at, change in result.changes],
+        "pools": [[row_of(key), row_of(pool)] for key, pool in result.capital.pools.items()],
         "journal_head": result.journal_head,
         "assumptions": list(result.assumptions),
     }
@@ -197,9 +202,16 @@ def _result(text: Mapping[str, Any]) -> JointResult:
         withheld=values_of(Withheld, text["withheld"]),
         said={},
         distances=tuple(_distance(each) for each in text["distances"]),
+        changes=tuple((at, value_of(_CHANGES[kind], row)) for at, kind, row in text["changes"]),
+        capital=_capital(text["pools"]),
         journal_head=text["journal_head"],
         assumptions=tuple(text["assumptions"]),
     )
+
+
+def _capital(rows: list[Any]) -> Capital:
+    pools: dict[PoolKey, Pool] = {value_of(PoolKey, key): value_of(Pool, pool) for key, pool in rows}
+    return Capital(pools, sum((pool.total for pool in pools.values()), start=ZERO))
 
 
 _NUMBERS: Final = ("value", "bound", "base", "warn", "fits")

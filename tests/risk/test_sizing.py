@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 
 from qts.domain.instrument import Instrument
 from qts.domain.money import exact_arithmetic
-from qts.domain.refusal import RefusalCode
 from qts.market.brackets import BracketHistory
-from qts.risk.allocated_sizing import NotSized, Sized, sized_by_allocation
 from qts.risk.liquidation import Backing, MarginMode, margin_excess
 from qts.risk.liquidation_guard import StopFacts, StopHolds, stop_before_liquidation
-from qts.risk.sizing import SizingFacts
+from qts.risk.sizing import SizingFacts, cost_to_open, quantity_for_stop
 from tests.generators import HARSHER_ROWS, USUAL_BRACKETS, bracket_table, instrument
 
 TWO_PERCENT = Decimal("0.02")
@@ -30,24 +28,25 @@ def instruments(draw: st.DrawFn) -> Instrument:
 
 
 @st.composite
-def wishes(draw: st.DrawFn) -> tuple[int, Decimal, Decimal, Instrument, Decimal, SizingFacts]:
-    """side, entry, stop on its losing side, instrument, allocated capital, facts."""
+def wishes(draw: st.DrawFn) -> tuple[int, Decimal, Decimal, Instrument, SizingFacts]:
+    """side, entry, stop on its losing side, instrument, facts."""
     traded, side = draw(instruments()), draw(st.sampled_from([1, -1]))
     ticks = draw(st.integers(10, 1_000_000))
     away = draw(st.integers(1, ticks - 1))
     entry, stop = ticks * traded.tick, (ticks - side * away) * traded.tick
     equity = Decimal(draw(st.integers(-100, 10**7)))
-    allocated = Decimal(draw(st.integers(-100, 10**7))) / draw(st.sampled_from([1, 7]))
     facts = SizingFacts(
+        allocated=Decimal(draw(st.integers(-100, 10**7))) / draw(st.sampled_from([1, 7])),
         equity=equity,
         available=Decimal(draw(st.integers(-100, 10**7))),
         held=draw(st.integers(0, 1000)) * traded.lot,
+        elsewhere=Decimal(draw(st.sampled_from([0, 0, 1000, 10**6]))),
         cost_rate=draw(st.sampled_from(["0", "0.0006", "0.01"]).map(Decimal)),
         leverage=draw(st.integers(1, 3)),
         leverage_max=Decimal(3),
         risk_per_trade=draw(st.sampled_from([TWO_PERCENT, Decimal("0.003")])),
     )
-    return side, entry, stop, traded, allocated, facts
+    return side, entry, stop, traded, facts
 
 
 @given(wishes())
@@ -56,26 +55,23 @@ def test_the_loss_at_the_stop_is_within_two_percent_of_what_was_allocated_and_wi
 
     Proves: QL-13
     """
-    _, entry, stop, traded, allocated, facts = wish
-    sized = sized_by_allocation(entry, stop, traded, allocated=allocated, facts=facts)
-    if isinstance(sized, NotSized):
-        assert sized.code in (RefusalCode.QUANTITY_BELOW_LOT, RefusalCode.NOTIONAL_BELOW_MINIMUM)
-        return
+    _, entry, stop, traded, facts = wish
     with exact_arithmetic():
-        costs = (entry + stop) * facts.cost_rate
-        lost = (facts.held + sized.quantity) * (abs(entry - stop) + costs)
-        assert lost == sized.loss_at_stop
-        assert lost <= allocated * facts.risk_per_trade <= allocated * TWO_PERCENT
-        assert lost <= facts.equity * facts.risk_per_trade
-        assert sized.quantity % traded.lot == 0
-        assert sized.quantity * entry >= traded.notional_min
-        assert (facts.held + sized.quantity) * entry <= 3 * allocated
-        more = sized.quantity + traded.lot
-        own, paid = min(allocated, facts.equity), entry * (1 + facts.cost_rate)
+        quantity = quantity_for_stop(entry, stop, traded, facts)
+        assert quantity % traded.lot == 0
+        loss_per_unit = abs(entry - stop) + (entry + stop) * facts.cost_rate
+        own = min(facts.allocated, facts.equity)
+        if quantity:
+            lost = (facts.held + quantity) * loss_per_unit
+            assert lost <= facts.allocated * facts.risk_per_trade <= facts.allocated * TWO_PERCENT
+            assert lost <= facts.equity * facts.risk_per_trade
+            assert (facts.held + quantity) * entry + facts.elsewhere <= 3 * facts.allocated
+            assert cost_to_open(quantity, entry, facts.leverage, facts.cost_rate) <= facts.available
+        more, paid = quantity + traded.lot, entry * (1 + facts.cost_rate)
         assert (
-            (facts.held + more) * (abs(entry - stop) + costs) > own * facts.risk_per_trade
-            or more * paid + facts.held * entry > 3 * own
-            or more * (paid / facts.leverage + paid * facts.cost_rate) > facts.available
+            (facts.held + more) * loss_per_unit > own * facts.risk_per_trade
+            or more * paid + facts.held * entry + facts.elsewhere > 3 * own
+            or cost_to_open(more, entry, facts.leverage, facts.cost_rate) > facts.available
         )
 
 
@@ -85,22 +81,18 @@ def test_a_long_and_its_mirror_image_are_sized_alike(wish) -> None:
 
     Proves: QL-13
     """
-    _, entry, stop, traded, allocated, facts = wish
+    _, entry, stop, traded, facts = wish
     free = replace(facts, cost_rate=Decimal(0))
-    there = sized_by_allocation(entry, stop, traded, allocated=allocated, facts=free)
-    back = sized_by_allocation(entry, 2 * entry - stop, traded, allocated=allocated, facts=free)
-    assert there == back
+    assert quantity_for_stop(entry, stop, traded, free) == quantity_for_stop(entry, 2 * entry - stop, traded, free)
 
 
 @given(wishes(), st.integers(0, 10**6))
-def test_more_capital_for_another_strategy_changes_nothing_here(wish, growth: int) -> None:
+def test_what_is_only_on_paper_changes_nothing(wish, gain: int) -> None:
     """Proves: QL-13"""
-    _, entry, stop, traded, allocated, facts = wish
-    rich = replace(facts, equity=max(allocated, facts.equity))
-    richer = replace(rich, equity=rich.equity + growth)
-    assert sized_by_allocation(entry, stop, traded, allocated=allocated, facts=rich) == sized_by_allocation(
-        entry, stop, traded, allocated=allocated, facts=richer
-    )
+    _, entry, stop, traded, facts = wish
+    rich = replace(facts, equity=max(facts.allocated, facts.equity))
+    richer = replace(rich, equity=rich.equity + gain)
+    assert quantity_for_stop(entry, stop, traded, rich) == quantity_for_stop(entry, stop, traded, richer)
 
 
 @given(wishes(), st.sampled_from(HISTORIES))
@@ -109,14 +101,13 @@ def test_what_is_sized_and_cleared_is_stopped_out_alive(wish, history: BracketHi
 
     Proves: QL-13, QL-14
     """
-    side, entry, stop, traded, allocated, facts = wish
-    facts = replace(facts, held=Decimal(0))
-    sized = sized_by_allocation(entry, stop, traded, allocated=allocated, facts=facts)
-    if isinstance(sized, NotSized):
-        return
+    side, entry, stop, traded, facts = wish
     with exact_arithmetic():
-        position = side * sized.quantity
-        wallet = sized.quantity * entry / facts.leverage
+        quantity = quantity_for_stop(entry, stop, traded, replace(facts, held=Decimal(0)))
+        if not quantity:
+            return
+        position = side * quantity
+        wallet = quantity * entry / facts.leverage
         asked = StopFacts(
             position=position,
             basis=position * entry,
@@ -128,7 +119,7 @@ def test_what_is_sized_and_cleared_is_stopped_out_alive(wish, history: BracketHi
         )
         if isinstance(stop_before_liquidation(asked), StopHolds):
             assert margin_excess(position, asked.basis, wallet, stop, history.at(0)) > 0
-            assert wallet > sized.quantity * abs(entry - stop)
+            assert wallet > quantity * abs(entry - stop)
 
 
 @pytest.mark.parametrize(
@@ -139,44 +130,23 @@ def test_what_is_sized_and_cleared_is_stopped_out_alive(wish, history: BracketHi
         (-1, "10000", "0", "90.826"),
         (1, "10000", "40", "50.991"),
         (1, "100", "0", "0.909"),
+        (1, "0.1", "0", "0"),  # 0.0009: less than a lot, never rounded up
+        (1, "0", "0", "0"),
+        (1, "-5", "0", "0"),
     ],
 )
 def test_worked_by_hand(side: int, allocated: str, held: str, expected: str) -> None:
     """Proves: QL-13"""
     facts = SizingFacts(
+        allocated=Decimal(allocated),
         equity=Decimal(1_000_000),
         available=Decimal(1_000_000),
         held=Decimal(held),
+        elsewhere=Decimal(0),
         cost_rate=Decimal("0.001"),
         leverage=1,
         leverage_max=Decimal(3),
         risk_per_trade=TWO_PERCENT,
     )
     stop = Decimal(100) - 2 * side
-    sized = sized_by_allocation(Decimal(100), stop, instrument(), allocated=Decimal(allocated), facts=facts)
-    assert isinstance(sized, Sized)
-    assert sized.quantity == Decimal(expected)
-
-
-@pytest.mark.parametrize(
-    ("allocated", "code"),
-    [("0", RefusalCode.QUANTITY_BELOW_LOT), ("-5", RefusalCode.QUANTITY_BELOW_LOT), ("1", None)],
-)
-def test_too_little_is_refused_never_rounded_up(allocated: str, code: RefusalCode | None) -> None:
-    """1 quote allows 0.005 units, worth 0.5: below the minimum of 5.
-
-    Proves: QL-13
-    """
-    facts = SizingFacts(
-        equity=Decimal(1000),
-        available=Decimal(1000),
-        held=Decimal(0),
-        cost_rate=Decimal(0),
-        leverage=1,
-        leverage_max=Decimal(3),
-        risk_per_trade=TWO_PERCENT,
-    )
-    no = sized_by_allocation(Decimal(100), Decimal(96), instrument(), allocated=Decimal(allocated), facts=facts)
-    assert isinstance(no, NotSized)
-    assert no.code is (code or RefusalCode.NOTIONAL_BELOW_MINIMUM)
-    assert no.sentence
+    assert quantity_for_stop(Decimal(100), stop, instrument(), facts) == Decimal(expected)
