@@ -113,7 +113,8 @@ class _JointRun:
         self._halted: list[Halted] = []
         self._guardian = Guardian(self._symbols, self._registry, self._money, terms.on_halt)
         self._script = OperatorScript(terms.operator, self._symbols, self._registry, self._guardian, self._line)
-        self._fills_heard: list[Fill] = []
+        for each in self._symbols.values():
+            each.listeners = self._hears_fills
 
     def _opened(self, dataset: Dataset) -> JointSymbol:
         symbol = dataset.instrument.symbol
@@ -188,7 +189,6 @@ class _JointRun:
             each = self._symbols[news.symbol]
             each.heard(news)
             self._money.account.check()
-            self._fills_heard.append(news)
             self._protect(each)
 
     def _protect(self, each: JointSymbol) -> None:
@@ -215,13 +215,12 @@ class _JointRun:
                 self._line.tell(Decided(decisions))
 
     def _tell_fills(self) -> None:
-        fills, self._fills_heard = self._fills_heard, []
         if not self._hears_fills:
             return
-        for fill in fills:
-            for strategy_id in self._symbols[fill.symbol].strategy_ids:
-                if strategy_id in self._hears_fills:
-                    self._note(self._multiplexer.told(strategy_id, fill))
+        for each in self._symbols.values():
+            own, each.own_fills = each.own_fills, []
+            for strategy_id, fill in own:
+                self._note(self._multiplexer.told(strategy_id, fill))
 
     def _note(self, heard: Round) -> None:
         for each in heard.halted:

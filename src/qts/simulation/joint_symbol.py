@@ -18,7 +18,7 @@ from typing import Final
 
 from qts.domain.allocation import Cross, Share
 from qts.domain.book import Holding
-from qts.domain.fill import Cause, Fill
+from qts.domain.fill import Cause, Fill, Liquidity
 from qts.domain.money import ZERO
 from qts.domain.order import OrderType, Side
 from qts.domain.virtual_books import QUARANTINE, Posting, PostingKind, VirtualBooks
@@ -36,6 +36,12 @@ from qts.simulation.venue import Venue
 from qts.strategy.arbitration import RestingLimit
 
 _PROTECTIVE: Final = {Role.STOP_LOSS: PostingKind.STOP_LOSS, Role.TAKE_PROFIT: PostingKind.TAKE_PROFIT}
+_CAUSES: Final = {
+    PostingKind.STOP_LOSS: Cause.STOP_LOSS,
+    PostingKind.TAKE_PROFIT: Cause.TAKE_PROFIT,
+    PostingKind.LIQUIDATION: Cause.LIQUIDATION,
+    PostingKind.ADL: Cause.ADL,
+}
 _FORCED: Final = {Cause.LIQUIDATION: PostingKind.LIQUIDATION, Cause.ADL: PostingKind.ADL}
 
 
@@ -78,6 +84,8 @@ class JointSymbol:
         self.fills = 0
         self.row = -1
         self.flattening = False
+        self.listeners: Collection[str] = ()  # strategies that want to hear of their own fills
+        self.own_fills: list[tuple[str, Fill]] = []
         self._orders = orders
         self._shares: dict[str, tuple[Share, ...]] = {}
         self._brought: dict[tuple[str, str], OwnPair] = {}
@@ -180,6 +188,25 @@ class JointSymbol:
             self._changed[posting.strategy_id] = None
             if posting.quantity:
                 self._protected(posting)
+                if posting.strategy_id in self.listeners:
+                    self.own_fills.append((posting.strategy_id, self._own_fill(posting)))
+
+    def _own_fill(self, posting: Posting) -> Fill:
+        """The strategy's part of what happened, as if it had the account alone; a bar does not tell the instant."""
+        return Fill(
+            fill_id=f"{self.symbol}-own{len(self.postings)}",
+            order_id=posting.order_id,
+            symbol=self.symbol,
+            side=Side.BUY if posting.quantity > ZERO else Side.SELL,
+            quantity=posting.quantity.copy_abs(),
+            price=posting.price,
+            reference_price=posting.price,
+            fee=posting.fee,
+            liquidity=Liquidity.TAKER,
+            cause=_CAUSES.get(posting.kind, Cause.ORDER),
+            realized_pnl=posting.realized_pnl,
+            occurred_at=int(self.dataset.bars.opened_at[self.row]),
+        )
 
     def _protected(self, posting: Posting) -> None:
         """An entry's own pair is the position's from its first fill on; what is flat has none."""
