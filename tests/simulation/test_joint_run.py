@@ -47,7 +47,16 @@ class Stopped(Strategy):
         return None
 
 
-@pytest.mark.parametrize("kind", [MovingAverageCross, DonchianBreakout, RsiReversion, Alternating, Stopped])
+class Spread(Strategy):
+    """Says how its orders are to be worked."""
+
+    def on_bar(self, view: View) -> Answer:
+        if view.is_flat and view.bar_number % 12 == 0:
+            return buy(quantity=2, stop_loss=view.close * 0.97, over_bars=3, algorithm="twap")
+        return close(over_bars=2, urgent=True) if view.is_long and view.bar_number % 12 == 6 else None
+
+
+@pytest.mark.parametrize("kind", [MovingAverageCross, DonchianBreakout, RsiReversion, Alternating, Stopped, Spread])
 def test_a_strategy_alone_on_the_account_is_what_it_is_in_a_backtest(kind: type[Strategy]) -> None:
     dataset = synthetic(7, 900)
     alone = run_backtest(dataset, kind(), Terms(capital=CAPITAL, waivers=ALL))

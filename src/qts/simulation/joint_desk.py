@@ -133,7 +133,9 @@ class JointDesk:
         self._money.exit(strategy_id, order, quantity, _price(each))
         return [self._as_want(strategy_id, order, quantity)]
 
-    def _as_want(self, strategy_id: str, order: Order, quantity: Decimal) -> Want:
+    def _as_want(
+        self, strategy_id: str, order: Order, quantity: Decimal, decision: OrderDecision | None = None
+    ) -> Want:
         return Want(
             strategy_id,
             order.order_id,
@@ -145,6 +147,7 @@ class JointDesk:
             priority=self._members[strategy_id].priority if strategy_id in self._members else 0,
             good_until=order.good_until,
             reason=order.reason,
+            working=None if decision is None else (decision.algorithm, decision.urgency, decision.horizon_ms),
         )
 
     def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
@@ -169,8 +172,8 @@ class JointDesk:
         """What the strategy's limits let through of its orders, where its pool can pay for what opens."""
         money, price, held = self._money, _price(each), desk.state.position.copy_abs()
         leaving, freed = money.coming.leaving(strategy_id, each.symbol), None
-        for approved in plan.orders:
-            order = approved.order
+        for decision in plan.decisions:
+            order = decision.order
             closes = order.effect is Effect.REDUCE
             if closes:
                 if leaving >= held:
@@ -192,7 +195,7 @@ class JointDesk:
                     continue
                 freed = max(ZERO, freed - money.costs(order, quantity, price))
             each.will_protect(strategy_id, order.order_id, order.stop_loss, order.take_profit)
-            yield self._as_want(strategy_id, order, quantity)
+            yield self._as_want(strategy_id, order, quantity, decision)
 
     def _freed(self, desk: Desk) -> Decimal:
         """What closing the whole position leaves free that is not, costs paid; below 0 where it leaves a debt."""
@@ -273,7 +276,7 @@ class JointDesk:
         for net in found.orders:
             approved = self._allowed(each, net, state, now)
             if approved is not None:
-                decisions.append(OrderDecision(approved.order, price, strategy_id=net.owner))
+                decisions.append(_worked(approved.order, price, net))
         return decisions
 
     def _withhold(self, each: JointSymbol, wants: Iterable[Want], now: Instant) -> None:
@@ -328,6 +331,15 @@ class JointDesk:
             net.good_until,
             "",
         )
+
+
+def _worked(order: Order, price: Decimal, net: NetOrder) -> OrderDecision:
+    """The order, to be worked as those wished who share it; ``_as_want`` says what the way of working is."""
+    decision = OrderDecision(order, price, strategy_id=net.owner)
+    if not isinstance(net.working, tuple):
+        return decision
+    algorithm, urgency, horizon_ms = net.working
+    return replace(decision, algorithm=algorithm, urgency=urgency, horizon_ms=horizon_ms)
 
 
 def _price(each: JointSymbol) -> Decimal:

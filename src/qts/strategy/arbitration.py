@@ -15,8 +15,8 @@ Rules, none of which looks at the order in which wants are given:
 - Exits are served first: by what meets inside, which is certain and free; then by
   the order that reduces; then by the one that increases. Among exits, and then
   among entries, it is pro rata in lots, by largest remainder, ties by id.
-- Limits and stops are sent as they are, and merge when side, type, price and
-  good_until are equal. They find the net that the market orders leave; what of it
+- Limits and stops are sent as they are, and merge when side, type, price,
+  good_until and the way of working are equal. They find the net that the market orders leave; what of it
   they may take is handed to exits first, then by id.
 - An order that would cross zero is split, so that each order has one effect.
 - A limit that would trade against a limit of ours, resting or of the same answer, is
@@ -27,7 +27,8 @@ Rules, none of which looks at the order in which wants are given:
 It does not know prices, books, venues or the gate that judges what it says.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -61,7 +62,8 @@ class Want:
     """What one strategy wants.
 
     quantity: base units, above 0. price: a limit, a stop's trigger, None at market.
-    closes: it takes the strategy's own book down. priority: the higher goes first.
+    closes: it takes the strategy's own book down. priority: the higher goes first. working: how it is to be worked,
+    None for at once; not looked into here, but what is worked in different ways is not one order.
     """
 
     strategy_id: str
@@ -74,6 +76,7 @@ class Want:
     priority: int
     good_until: Instant | None
     reason: str
+    working: Hashable = None
 
     def __post_init__(self) -> None:
         if not self.quantity > ZERO:
@@ -109,6 +112,7 @@ class NetOrder:
     good_until: Instant | None
     effect: Effect
     shares: tuple[Share, ...]
+    working: Hashable = None
 
     @property
     def owner(self) -> str:
@@ -142,7 +146,7 @@ class Arbitration:
 _Key: TypeAlias = tuple[str, str]
 _Parts: TypeAlias = dict[_Key, Decimal]
 
-_Terms: TypeAlias = tuple[Effect, Side, OrderType, Decimal | None, Instant | None]
+_Terms: TypeAlias = tuple[Effect, Side, OrderType, Decimal | None, Instant | None, Hashable]
 
 _TYPES: Final = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP)
 
@@ -187,7 +191,7 @@ def cut(order: NetOrder, quantity: Decimal, lot: Decimal) -> NetOrder:
         for share in order.shares
         if kept[share.key]
     )
-    return NetOrder(order.side, order.type, quantity, order.price, order.good_until, order.effect, shares)
+    return replace(order, quantity=quantity, shares=shares)
 
 
 def _exits_first(quantity: Decimal, shares: Sequence[Share], lot: Decimal) -> _Parts:
@@ -293,7 +297,8 @@ def _orders(left: Sequence[tuple[Want, Decimal]], net: Decimal, lot: Decimal) ->
         until = None if want.type is OrderType.MARKET else want.good_until
         for effect, part in ((Effect.REDUCE, reducing[want.key]), (Effect.INCREASE, quantity - reducing[want.key])):
             if part:
-                groups.setdefault((effect, want.side, want.type, want.price, until), []).append((want, part))
+                terms = (effect, want.side, want.type, want.price, until, want.working)
+                groups.setdefault(terms, []).append((want, part))
     orders = [
         NetOrder(
             side,
@@ -303,8 +308,9 @@ def _orders(left: Sequence[tuple[Want, Decimal]], net: Decimal, lot: Decimal) ->
             min((want.good_until for want, _ in members if want.good_until is not None), default=None),
             effect,
             tuple(want.share(part) for want, part in sorted(members, key=lambda each: each[0].key)),
+            working,
         )
-        for (effect, side, type_, price, _), members in groups.items()
+        for (effect, side, type_, price, _, working), members in groups.items()
     ]
     return tuple(
         sorted(
