@@ -24,6 +24,7 @@ from qts.market.brackets import Bracket, BracketHistory, BracketTable
 from qts.market.dataset import Dataset
 from qts.market.funding import Funding
 from qts.market.view import View
+from qts.risk.limit_policy import LimitPolicies, LimitPolicy
 from qts.risk.policy import RiskLimits
 from qts.simulation.backtest import Terms
 from qts.simulation.costs import AtrSlippage, FixedSlippage, Frictions, ImpactSlippage
@@ -210,8 +211,35 @@ frictions = st.builds(
     liquidation_fee_rate=st.sampled_from([Decimal(0), Decimal("0.0125"), Decimal("0.2")]),
 )
 
+bounds = st.builds(
+    LimitPolicy,
+    order_size_max=st.sampled_from([Decimal("0.4"), Decimal(1), Decimal(3)]),
+    order_notional_max=st.sampled_from([None, Decimal(8000)]),
+    symbol_exposure_max=st.sampled_from([Decimal("0.5"), Decimal(3)]),
+    gross_exposure_max=st.sampled_from([Decimal(1), Decimal(3)]),
+    net_exposure_max=st.sampled_from([Decimal("0.8"), Decimal(3)]),
+    leverage_max=st.sampled_from([Decimal("0.9"), Decimal(3)]),
+    daily_loss_warn=st.sampled_from([Decimal("0.005"), Decimal("0.03")]),
+    daily_loss_block=st.sampled_from([Decimal("0.03"), Decimal("0.9")]),
+    drawdown_warn=st.sampled_from([Decimal("0.01"), Decimal("0.05")]),
+    drawdown_block=st.sampled_from([Decimal("0.05"), Decimal("0.9")]),
+    heat_max=st.sampled_from([Decimal("0.03"), Decimal("0.99")]),
+    loss_without_stop=st.sampled_from([Decimal("0.02"), Decimal(1)]),
+    orders_per_second_max=st.sampled_from([1, 5]),
+    orders_per_minute_max=st.sampled_from([1, 60]),
+    reversals_per_hour_max=st.sampled_from([0, 1, 6]),
+    open_orders_max=st.sampled_from([1, 3, 20]),
+    price_collar=st.sampled_from([Decimal("0.005"), Decimal("0.02"), Decimal("0.5")]),
+    liquidation_distance_min=st.sampled_from([Decimal(0), Decimal("0.01"), Decimal("0.1"), Decimal("0.3")]),
+    stop_buffer=st.sampled_from([Decimal(0), Decimal("0.01"), Decimal("0.1")]),
+)
+"""Staged limits, each tight or wide by itself."""
+
+policies = st.one_of(st.none(), st.builds(LimitPolicies, account=bounds))
+
 terms = st.builds(
     Terms,
+    policies=policies,
     capital=st.sampled_from([Decimal(50), Decimal(10_000), Decimal("123456.78901234")]),
     frictions=frictions,
     limits=st.builds(RiskLimits, price_collar=st.sampled_from([Decimal("0.1"), Decimal("0.5")])),

@@ -18,8 +18,15 @@ REDUCE (to the quantity that fits) or BLOCK. The worst answer rules and every re
 on the lot grid, is judged again as reduced, and is blocked when it is worth less than the instrument's minimum. A value
 that is not known stops. No limit ever stops an order that reduces: of such an order everything said is a warning.
 
-A run of [several strategies on one account](several-strategies.md) asks them, on each one's book and the account's. The
-backtest of a single strategy does not *(not yet)*: its gate is the world's.
+Every backtest asks them, after the gate has allowed an order: of a single strategy (`qts submit`, `qts backtest`),
+whose book is then all the account has, and of [several on one account](several-strategies.md), on each one's book and
+the account's. The same code makes facts of the books in both, and a strategy alone on an account is judged as in its
+own backtest. Equity is marked at every bar's close, so a peak between two orders is a peak. What was let out at the
+same close counts: an entry as an order at work, an exit at market as done. The bounds are the [world's](worlds.md);
+`qts backtest` has the defaults below, or a preset's with `--limits`. Paper and live are *(not yet)*.
+
+`qts risk explain RUN` says what each limit did in a run and makes the run again without the staged limits, side by
+side; `qts risk status RUN` says how far each was when the run ended. Both stand in the run's report and record.
 """
 
 _BASES = {

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from qts.research.definitions import DEFINITIONS
 from qts.worlds.decision import Mode, mode_to_execution_domain
 from qts.worlds.policy import WorldPolicy, policy_schema
+from qts.worlds.policy_limits import LimitsBlock
 from qts.worlds.policy_parsing import parse_policy
 from qts.worlds.presets import PRESETS
 from qts.worlds.run_lifecycle import TRANSITIONS, RunAction
@@ -64,6 +65,30 @@ there.
 
 **Durations** are a whole number and one of s, m, h, d, w: `4h`, `180d`. **Dates** are ISO, midnight UTC when there is
 no time. **Fractions** are fractions: `0.25` is 25 %. A drawdown, a VaR and an expected shortfall are positive.
+"""
+
+_BOUNDS = """\
+## The gate's bounds and the staged limits
+
+Two things look at an order. The **gate** (`risk.leverage_max` to `risk.data_age_max`) allows it whole or refuses it,
+and nothing is sent without it. The **staged limits** (`risk.limits`) are asked next, of what the gate allows: they
+warn, make the order smaller or stop it, remember days, peaks and rates, and say how far away they are; what they made
+smaller passes the gate once more. So the tighter of the two holds wherever both measure the same. They are kept apart
+because they are not the same numbers: the gate's multiples are of present equity and refuse, an order's size in
+`risk.limits` is a share of the capital that was given and is reduced; and policies written before there were staged
+limits mean what they meant. `risk.risk_per_trade` is neither: it sizes orders that name no size.
+[limits.md](limits.md) says what each limit measures.
+
+The bounds rule every run of the world: `qts submit`, and an account that stands under it, whose file may say stricter
+bounds for the account or for one strategy and no looser ones. A world that changes them has every run made again.
+"""
+
+_PRESETS = """\
+**Stops.** A position without a stop counts in `heat_max` with `loss_without_stop` of its notional, by default with
+all of it, since nothing says where its loss ends. With a `heat_max` of 6 % that leaves 6 % of equity to strategies
+that set no stops. `conservative` leaves it at that: it is a preset for strategies with stops. `sandbox`, `moderate`
+and `aggressive` say by name that such a position counts as if it were left 5 % away, the most a day may lose by
+default. That is an assumption and no fact: nothing closes the position there.
 """
 
 _EXPRESSIONS = """\
@@ -155,9 +180,11 @@ def render() -> str:
             "## Every key\n",
             *_key_table(),
             "",
+            _BOUNDS,
             "## Presets\n",
             *_preset_table(),
             "",
+            _PRESETS,
             _EXPRESSIONS.format(metrics=", ".join(f"`{name}`" for name in DEFINITIONS)),
             _JUDGEMENT.format(reasons=_reasons()),
             _RUNS.format(transitions=_transitions(), modes=_modes()),
@@ -217,6 +244,11 @@ _COMPARED = (
     "data_currency.min_history",
     "campaign.backtest.window",
     "risk.leverage_max",
+    *(
+        f"risk.limits.{name}"
+        for name in LimitsBlock.model_fields
+        if name not in ("order_notional_max", "data_age_ms_max")
+    ),
     "validation.backtest.sample.min_days",
     "validation.backtest.sample.min_trades",
     "validation.backtest.performance.sharpe_min",

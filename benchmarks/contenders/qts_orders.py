@@ -2,7 +2,7 @@
 
 The cross of 20/50 is run as it is and with its answers dropped, in turns, in
 one process. The difference, divided by the orders, is the cost of an order:
-decision, sizing, gate, the execution machine with all its checks, its events
+decision, sizing, gate, staged limits, the execution machine with all its checks, its events
 and commands as hash-chained rows of the journal, venue and matching, exact
 book, trade list, equity after it, and the digest that certifies it.
 """
@@ -10,15 +10,21 @@ book, trade list, equity after it, and the digest that certifies it.
 import argparse
 import statistics
 import time
+from dataclasses import replace
 
 from benchmarks.contenders.qts_run import Cross, market, terms
 from benchmarks.measuring import report
 from qts import Strategy, View
 from qts.market.dataset import Dataset
+from qts.risk.limit_policy import LimitPolicies
 from qts.simulation.backtest import run_backtest
 from qts.strategy.intent import Answer
+from qts.worlds.policy_limits import limits_of
+from qts.worlds.presets import PRESETS
 
 _TURNS = 5
+_LIMITS = LimitPolicies(account=limits_of(PRESETS["moderate"]))
+_UNDER = replace(terms(), policies=_LIMITS)
 
 
 class Mute(Cross):
@@ -43,7 +49,7 @@ def main() -> None:
 
 def _timed(dataset: Dataset, strategy: Strategy) -> tuple[float, int]:
     start = time.process_time()
-    result = run_backtest(dataset, strategy, terms())
+    result = run_backtest(dataset, strategy, _UNDER)
     result.digest  # noqa: B018 - certifying the orders is part of their cost
     return time.process_time() - start, len(result.orders)
 

@@ -113,6 +113,16 @@ def test_code_that_changed_is_not_compared_with_what_it_was(markets: Path, tmp_p
     assert json.loads(qts("risk", "status", told["run_id"], "--output", "json").stdout)["distances"]
 
 
-@pytest.mark.parametrize("name", ["run-1", "account-../../x", "account-"])
-def test_what_is_no_run_of_an_account_is_refused(name: str) -> None:
-    assert "is no run of an account" in refused("risk", "status", name, code=2)
+@pytest.mark.parametrize(
+    ("name", "words", "code"),
+    [
+        ("run-1", "there is no run 'run-1'", 6),
+        ("account-../../x", "is no run of an account", 2),
+        ("account-", "is no run of an account", 2),
+        ("backtest-../../x", "is no run of a backtest", 2),
+        ("backtest-0", "the record of the run is not there", 7),
+    ],
+)
+def test_what_is_no_run_is_refused(name: str, words: str, code: int) -> None:
+    for command in ("status", "explain"):
+        assert words in refused("risk", command, name, code=code)

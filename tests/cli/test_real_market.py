@@ -17,6 +17,7 @@ capital: 100000
 dataset: {symbol: BTCUSDT, interval: 4h, start: 2020-01-01, end: 2025-01-01}
 data_currency: {max_lag: 5200w}
 waivers: [brackets-undated, mark-from-last]
+risk: {limits: {drawdown_warn: 0.3, drawdown_block: 0.6}}
 """
 
 

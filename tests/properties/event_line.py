@@ -39,6 +39,7 @@ from qts.simulation.backtest import Terms
 from qts.simulation.bar_market import BarMarket
 from qts.simulation.columns import market_columns
 from qts.simulation.inputs import require_inputs
+from qts.simulation.run_limits import RunLimits
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
 from qts.strategy.features.columns import FeatureColumns
@@ -79,6 +80,8 @@ class EventLine:
             stream=self._streamed,
         )
         self._market = BarMarket(self.venue, columns)
+        policies = terms.policies
+        self.limits = None if policies is None else RunLimits(self.venue, self.machine, columns, policies)
         ways = Ways(
             instrument=instrument,
             limits=terms.limits,
@@ -176,6 +179,10 @@ class EventLine:
     def _closes(self, row: int) -> None:
         self._time()
         self._view.holding = self.venue.book.holding()
+        if self.limits is not None:
+            with exact_arithmetic():
+                self.limits.changed(row)
+                self.limits.mark(row)
         self._cursor.row = row
         fills = self.venue.fills
         new, self._fills_told = fills[self._fills_told :], len(fills)
@@ -206,7 +213,9 @@ class EventLine:
             )
             equity = book.equity(price)
             desk = Desk(state, book.available, coming.at_market, price, book.wallet, equity, equity)
-            plan = self._cycle.plan(answer, desk, self.now)
+            if self.limits is not None:
+                self.limits.begin(row, price, coming)
+            plan = self._cycle.plan(answer, desk, self.now, self.limits)
         if plan.decisions:
             self.orders += [each.order for each in plan.decisions]
             self._news(Decided(plan.decisions))

@@ -19,6 +19,8 @@ def assert_same(plain: RunResult, skipping: RunResult) -> None:
     assert skipping.trades == plain.trades
     assert skipping.equity.tobytes() == plain.equity.tobytes()
     assert skipping.position.tobytes() == plain.position.tobytes()
+    assert skipping.gate == plain.gate
+    assert skipping.distances == plain.distances
     assert skipping.digest == plain.digest
 
 

@@ -37,6 +37,8 @@ def assert_same_account(line: EventLine, result: RunResult) -> None:
     assert venue.book.wallet == result.wallet
     assert float(venue.book.position) == result.position[-1]
     assert venue.book.fees == result.costs.fees
+    if line.limits is not None:
+        assert line.limits.words == tuple(word for word in result.gate if word.limits)
 
 
 @settings(max_examples=250)

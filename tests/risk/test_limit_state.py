@@ -13,6 +13,7 @@ from qts.domain.instant import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from qts.domain.order import Side
 from qts.risk.limit_policy import CEILINGS, LimitPolicies, LimitPolicy
 from qts.risk.limit_state import (
+    BookMemory,
     CapitalMoved,
     EquityMarked,
     LimitEvent,
@@ -113,6 +114,31 @@ limit_events: st.SearchStrategy[LimitEvent] = st.one_of(
     st.builds(PositionHeld, names, st.sampled_from("AB"), st.sampled_from([-1, 0, 2]).map(Decimal), instants),
     st.builds(PeakReset, names, st.just("kim"), st.just("reviewed"), instants),
 )
+
+
+@given(st.lists(st.tuples(st.integers(1, DAY_MS), amounts), min_size=1, max_size=30), st.data())
+def test_marks_that_are_caught_up_with_leave_what_marks_one_by_one_leave(
+    steps: list[tuple[int, Decimal]], data: st.DataObject
+) -> None:
+    """Whatever stretches the marks are told in: each by its last, its highest, and what its last day began with.
+
+    Proves: P6-8, P6-9
+    """
+    at, told = MIDNIGHT - DAY_MS // 2, []
+    for step, equity in steps:
+        at += max(1, step - step % data.draw(st.sampled_from([1, DAY_MS // 4])))
+        told.append((at, equity))
+    one_by_one, caught_up = BookMemory(), BookMemory()
+    while told:
+        stretch, told = told[: (length := data.draw(st.integers(1, len(told))))], told[length:]
+        for instant, equity in stretch:
+            one_by_one.mark(equity, instant)
+        last, equity = stretch[-1]
+        before = [each for instant, each in stretch if instant <= last // DAY_MS * DAY_MS]
+        began = before[-1] if before else caught_up.equity
+        began = stretch[0][1] if began is None else began
+        caught_up.mark_stretch(equity, last, max(each for _, each in stretch), began)
+        assert caught_up == one_by_one
 
 
 @given(st.lists(limit_events, max_size=40), st.integers(0, 40))

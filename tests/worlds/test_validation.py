@@ -336,6 +336,7 @@ def test_the_same_case_gives_the_same_verdict() -> None:
             "frictions.slippage.bps was not told, the world has 1",
         ),
         ({"risk": {"leverage_max": 3}}, "risk_limits.leverage_max was 3, the world has 1"),
+        ({"risk": {"limits": {"heat_max": 0.05}}}, "risk_limits.limits.heat_max was 0.05, the world has 0.06"),
         ({"risk": {"risk_per_trade": 0.01}}, "risk_limits.risk_per_trade was 0.01, the world has 0.02"),
     ],
 )

@@ -33,7 +33,7 @@ def policy(**extra: object) -> WorldPolicy:
 
 
 def terms_of(of: WorldPolicy) -> dict[str, object]:
-    return run_terms(of.capital, of.frictions.to_frictions().facts(), of.risk.to_limits().facts())
+    return run_terms(of.capital, of.frictions.to_frictions().facts(), of.risk.facts())
 
 
 def hypothesis(strategy: str = "cross", **changes: Any) -> Hypothesis:

@@ -1,4 +1,4 @@
-"""What people and programs are told of a run of several strategies and of what its limits did."""
+"""What people and programs are told of a run of several strategies."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from qts.adapters.stores.account_files import AccountRecord
-from qts.domain.instant import format_instant
-from qts.research.account_tables import AccountRow, AccountTables
-from qts.research.limit_tally import LimitTally, refused_before, tallies
-from qts.risk.limits import Measured
+from qts.research.account_tables import AccountTables
+from qts.research.limit_tally import refused_before, tallies
 from qts.simulation.slow_calls import SlowCall
 
 
@@ -75,61 +73,6 @@ class AccountRan:
             "digest": self.digest,
             "record": str(self.record_path),
             "report": str(self.report),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """What the limits of a run did. given: the run as it was; without: the same run without the staged limits."""
-
-    record: AccountRecord
-    limits: tuple[LimitTally, ...]
-    refused_before: dict[str, int]
-    given: AccountTables
-    without: AccountTables
-
-    @property
-    def sides(self) -> tuple[tuple[AccountRow, AccountRow], ...]:
-        """Each strategy and, last, the account: with the limits and without them."""
-        others = {row.name: row for row in self.without.strategies}
-        rows = [(row, others[row.name]) for row in self.given.strategies if row.name in others]
-        return (*rows, (self.given.account, self.without.account))
-
-    def facts(self) -> dict[str, object]:
-        """Plain values for JSON."""
-        return {
-            "run_id": self.record.run_id,
-            "limits": [each.facts() for each in self.limits],
-            "refused_before_limits": dict(self.refused_before),
-            "with_limits": self.given.facts(),
-            "without_limits": self.without.facts(),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitStatus:
-    """How far every book was from every limit when the run ended; the strategies' books first, the account's last."""
-
-    record: AccountRecord
-    distances: tuple[Measured, ...]
-
-    @property
-    def ended_at(self) -> str:
-        return format_instant(int(self.record.result.closed_at[-1]))
-
-    @property
-    def books(self) -> dict[str, list[Measured]]:
-        found: dict[str, list[Measured]] = {}
-        for each in self.distances:
-            found.setdefault(each.whose, []).append(each)
-        return found
-
-    def facts(self) -> dict[str, object]:
-        """Plain values for JSON."""
-        return {
-            "run_id": self.record.run_id,
-            "ended_at": self.ended_at,
-            "distances": [each.facts() for each in self.distances],
         }
 
 

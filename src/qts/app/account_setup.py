@@ -20,6 +20,7 @@ from qts.domain.errors import PolicyError, StrategyError
 from qts.domain.instant import Instant, parse_duration, parse_instant
 from qts.domain.money import on_money_grid
 from qts.market.dataset import Dataset
+from qts.risk.limit_policy import LimitPolicies
 from qts.risk.policy import RiskLimits
 from qts.simulation.backtest import Terms, provenance_of
 from qts.simulation.inputs import require_inputs
@@ -147,7 +148,7 @@ def _window(plan: AccountPlan, policy: WorldPolicy | None, place: Place) -> tupl
 
 def _terms(plan: AccountPlan, policy: WorldPolicy | None, place: Place) -> JointTerms:
     try:
-        policies = plan.policies()
+        policies = plan.policies(None if policy is None else policy.risk.limits.to_policy())
     except PolicyError as error:
         raise PolicyError(error.cause, place=place(_key_at(error.place)), next_step=error.next_step) from None
     if policy is None:
@@ -171,7 +172,7 @@ def _terms(plan: AccountPlan, policy: WorldPolicy | None, place: Place) -> Joint
 
 
 def _key_at(text: str) -> KeyPath:
-    """'strategies[2].limits' as a path."""
+    """'strategies[2].limits.heat_max' as a path."""
     return tuple(int(part) if part.isdecimal() else part for part in re.findall(r"\w+", text))
 
 
@@ -237,6 +238,7 @@ def _hypothesis(dataset: Dataset, member: MemberBlock, ready: ReadyStrategy, ter
         capital=capital,
         frictions=terms.frictions,
         limits=terms.limits,
+        policies=None if terms.policies is None else LimitPolicies(account=terms.policies.of(member.id)),
         waivers=terms.waivers,
         code_digest=ready.code_digest,
     )

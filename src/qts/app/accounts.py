@@ -1,4 +1,4 @@
-"""Several strategies on one account, from an account file to a record and a page; and what its limits did.
+"""Several strategies on one account, from an account file to a record and a page.
 
 Nobody judges such a run, and no leak check is made of it: ``qts backtest`` and
 ``qts submit`` do that for each strategy. But each strategy is counted as tried
@@ -12,13 +12,12 @@ from qts.adapters import clock
 from qts.adapters.stores.account_files import AccountRecord, read_account, write_account
 from qts.adapters.stores.policy_files import load_account
 from qts.app import assembly
-from qts.app.account_answer import AccountRan, Explained, LimitStatus
+from qts.app.account_answer import AccountRan
 from qts.app.account_setup import AccountSetup, set_up
 from qts.app.settings import Settings
 from qts.domain.errors import DataError, UsageError
 from qts.domain.ids import short_id
 from qts.research.account_tables import account_tables
-from qts.research.limit_tally import refused_before, tallies
 from qts.simulation.result import ENGINE
 from qts.simulation.slow_calls import SlowCalls
 from qts.worlds.policy import WorldPolicy
@@ -51,36 +50,6 @@ def backtest_account(
         slow_calls=slow.slowest,
         slow_count=slow.count,
     )
-
-
-def explain_limits(settings: Settings, run_id: str, *, progress: Callable[[str], None]) -> Explained:
-    """What each limit did in a stored run, beside the same run without limits. Raises QtsError when code, data or
-    result are no longer what they were."""
-    record = stored_account(settings, run_id)
-    setup = _again(settings, record, progress)
-    progress("running again, with the limits")
-    again = setup.run()
-    if again.journal_head != record.result.journal_head:
-        raise DataError(
-            f"run {run_id} comes out differently than recorded, so it cannot be compared with anything",
-            place=str(record_file(settings, run_id)),
-            next_step="it was made by another version of QTS: run the account file again",
-        )
-    progress("running again, without the limits")
-    without = setup.run(with_limits=False)
-    return Explained(
-        record=record,
-        limits=tallies(record.result.gate),
-        refused_before=refused_before(record.result.gate),
-        given=account_tables(record.result),
-        without=account_tables(without),
-    )
-
-
-def limit_status(settings: Settings, run_id: str) -> LimitStatus:
-    """Every book's distance to every limit as a stored run ended."""
-    record = stored_account(settings, run_id)
-    return LimitStatus(record=record, distances=record.result.distances)
 
 
 def stored_account(settings: Settings, run_id: str) -> AccountRecord:
@@ -125,8 +94,8 @@ def _record(setup: AccountSetup, policy: WorldPolicy | None, slow: SlowCalls) ->
     )
 
 
-def _again(settings: Settings, record: AccountRecord, progress: Callable[[str], None]) -> AccountSetup:
-    """Raises DataError for code or data that are no longer what the run used."""
+def set_up_again(settings: Settings, record: AccountRecord, progress: Callable[[str], None]) -> AccountSetup:
+    """What a stored run was made from. Raises DataError for code or data that are no longer what it used."""
     policy = None
     if record.world:
         policy = assembly.world_service(settings).policy(record.world, record.policy_version)

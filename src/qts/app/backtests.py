@@ -5,28 +5,38 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from qts.adapters import clock
+from qts.adapters.stores.run_files import write_run
 from qts.app import assembly
 from qts.app.settings import Settings
 from qts.app.trial import Outcome, carry_out, noticed, prepare, strategy_from, tried_so_far
+from qts.domain.errors import UsageError, did_you_mean
 from qts.domain.ids import short_id
 from qts.domain.instant import Duration, Instant
+from qts.research.limit_tally import tallies
 from qts.research.metrics import MetricSheet
+from qts.risk.limit_policy import LimitPolicies
 from qts.simulation.backtest import Terms
 from qts.simulation.result import RunResult
 from qts.strategy.strategy import Strategy
 from qts.worlds.evidence import Hypothesis
+from qts.worlds.policy_limits import limits_of
+from qts.worlds.presets import PRESETS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backtested:
-    """report: the HTML page. trial_count: distinct trials of the family so far, this one included.
+    """run_id: what the run is called, the same for the same trial. record: everything it did; report: its HTML page.
+
+    trial_count: distinct trials of the family so far, this one included.
 
     notes: what this machine noticed about the run.
     """
 
+    run_id: str
     result: RunResult
     sheet: MetricSheet
     report: Path
+    record: Path
     trial_count: int
     notes: tuple[str, ...]
 
@@ -34,6 +44,7 @@ class Backtested:
         """Plain values for JSON."""
         result = self.result
         return {
+            "run_id": self.run_id,
             "strategy": result.provenance.strategy,
             "provenance": result.provenance.facts(),
             "result_digest": result.digest,
@@ -50,8 +61,10 @@ class Backtested:
             },
             "notes": list(self.notes),
             "refusals": result.refusal_counts,
+            "limits": [each.facts() for each in tallies(result.gate)],
             "waivers": list(result.provenance.waivers),
             "assumptions": list(result.assumptions),
+            "record": str(self.record),
             "report": str(self.report),
         }
 
@@ -89,19 +102,33 @@ def backtest(
     outcome = carry_out(trial, tried, progress=progress)
     sharpe = outcome.sheet["sharpe"].value
     worlds.close_trial(hypothesis, result_digest=outcome.result.digest, sharpe=sharpe, now=clock.now())
+    progress("keeping the record")
+    name = short_id("backtest", outcome.result.provenance.trial_key)
+    record = settings.records / f"{name}.json.gz"
+    write_run(record, outcome.result)
     progress("writing the report")
     return Backtested(
+        run_id=name,
         result=outcome.result,
         sheet=outcome.sheet,
-        report=_write_page(settings, outcome),
+        report=_write_page(settings, outcome, name),
+        record=record,
         trial_count=tried.count,
         notes=noticed(outcome),
     )
 
 
-def _write_page(settings: Settings, outcome: Outcome) -> Path:
+def limits_of_preset(name: str) -> LimitPolicies:
+    """The staged limits of a preset. Raises UsageError for one there is not."""
+    if name not in PRESETS:
+        raise UsageError(
+            f"there is no preset {name!r}.{did_you_mean(name, PRESETS)}", next_step=f"presets: {', '.join(PRESETS)}"
+        )
+    return LimitPolicies(account=limits_of(PRESETS[name]))
+
+
+def _write_page(settings: Settings, outcome: Outcome, name: str) -> Path:
     from qts.adapters.reports.run_page import render_run_page, write_run_page
 
-    name = short_id("backtest", outcome.result.provenance.trial_key)
     text = render_run_page(outcome.result, outcome.sheet, verdict=None, run_id=name)
     return write_run_page(settings.reports / f"{name}.html", text)

@@ -60,7 +60,7 @@ def prepare_demo(runner: Runner, *, progress: Callable[[str], None]) -> Dataset:
 
 
 def demo_policy(market: Dataset) -> WorldPolicy:
-    """The moderate preset on the synthetic market, with a wider drawdown and data of any age."""
+    """The moderate preset on the synthetic market, with data of any age and a wider drawdown, also to trade on in."""
     document: dict[str, object] = {
         "world": WORLD,
         "version": 1,
@@ -74,6 +74,7 @@ def demo_policy(market: Dataset) -> WorldPolicy:
             "end": format_date(market.end),
         },
         "data_currency": {"max_lag": "5200w"},
+        "risk": {"limits": {"drawdown_warn": 0.20, "drawdown_block": 0.30}},
         "validation": {"backtest": {"performance": {"max_drawdown_max": 0.30}}},
     }
     return assembly.parsed_policy(document, source="the demo's policy")

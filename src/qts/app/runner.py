@@ -251,6 +251,7 @@ def terms_of(policy: WorldPolicy) -> Terms:
         capital=policy.capital,
         frictions=policy.frictions.to_frictions(),
         limits=policy.risk.to_limits(),
+        policies=policy.risk.limits.to_policies(),
         waivers=tuple(policy.waivers),
     )
 

@@ -20,6 +20,7 @@ from qts.research.metrics import MetricSheet, measure
 from qts.research.returns import DAYS_PER_YEAR, MarkedEquity
 from qts.research.significance import estimate
 from qts.research.undefined import Undefined
+from qts.risk.stages import StageWord
 from qts.simulation.backtest import Terms, provenance_of
 from qts.simulation.result import Provenance, RunResult
 from qts.strategy.strategy import Strategy
@@ -131,6 +132,9 @@ def noticed(outcome: Outcome) -> tuple[str, ...]:
     liquidations = sum(fill.cause.value == "liquidation" for fill in result.fills)
     if liquidations:
         notes.append(f"it was liquidated {liquidations} time{'s' if liquidations > 1 else ''}")
+    reduced = sum(word.stage is StageWord.REDUCE for word in result.gate)
+    if reduced:
+        notes.append(f"{reduced} order{'s were' if reduced > 1 else ' was'} made smaller by the staged limits")
     for code, count in result.refusal_counts.items():
         notes.append(f"{count} order{'s were' if count > 1 else ' was'} refused: {code}")
     if result.halted is not None:

@@ -1,5 +1,6 @@
 """``qts backtest``: run a strategy on stored data, without a world to judge it."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,9 @@ def backtest(  # noqa: PLR0917 - options of a command
     fee_maker: Annotated[str, typer.Option("--fee-maker", help="Fraction of notional.")] = "0.0002",
     fee_taker: Annotated[str, typer.Option("--fee-taker", help="Fraction of notional.")] = "0.0005",
     slippage_bps: Annotated[str, typer.Option("--slippage-bps", help="Fixed slippage of takers.")] = "1",
+    limits: Annotated[
+        str | None, typer.Option("--limits", help="A preset's staged limits; left out, the defaults of docs/limits.md.")
+    ] = None,
     waive: Annotated[
         list[str] | None, typer.Option("--waive", help="Go without an input, by name; repeatable.")
     ] = None,
@@ -52,10 +56,13 @@ def backtest(  # noqa: PLR0917 - options of a command
 ) -> None:
     """Run a strategy over stored bars and print its numbers. The trial is counted like any other."""
     from qts.app.backtests import backtest as run_and_count
+    from qts.app.backtests import limits_of_preset
     from qts.app.settings import Settings
     from qts.cli.parameters import parameters
+    from qts.risk.limit_policy import LimitPolicies
 
     terms = _terms(capital, leverage, (fee_maker, fee_taker), slippage_bps, waive or [])
+    terms = replace(terms, policies=LimitPolicies() if limits is None else limits_of_preset(limits))
     with steps(output) as progress:
         done = run_and_count(
             Settings.from_environment(),
@@ -157,5 +164,6 @@ def _print(done: "Backtested") -> None:
     for note in done.notes:
         console.print(f"  noticed: {escape(note)}")
     console.print(f"result   {result.digest}", soft_wrap=True)
+    console.print(f"run      {done.run_id}")
     console.print(f"report   {done.report}", soft_wrap=True)
     console.print("next     qts world create NAME --preset moderate, then qts submit: a backtest is not a verdict")

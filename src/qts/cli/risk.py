@@ -1,4 +1,4 @@
-"""``qts risk``: what the limits of an account's run did, and how far every limit was when it ended."""
+"""``qts risk``: what the limits of a run did, and how far every limit was when it ended."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,21 +8,29 @@ from qts.cli.account import cells
 from qts.cli.output import Output, OutputOption, page, print_json, print_whole, steps
 
 if TYPE_CHECKING:
-    from qts.app.account_answer import Explained, LimitStatus
+    from qts.app.limits_answer import Explained, LimitStatus
 
-app = typer.Typer(help="The limits of an account's run.", no_args_is_help=True)
+app = typer.Typer(help="The limits of a run.", no_args_is_help=True)
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's name, as qts account backtest prints it.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's name, as qts submit, backtest or account backtest prints it.")
+]
 
 
 @app.command("explain")
-def explain(run: RunArgument, output: OutputOption = Output.TABLE) -> None:
+def explain(
+    run: RunArgument,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="The file a single strategy's run was made from, FILE.py.")
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Say what each limit did in a run, and run it again without them to see what they cost or saved."""
-    from qts.app.accounts import explain_limits
+    from qts.app.limits import explain_limits
     from qts.app.settings import Settings
 
     with steps(output) as progress:
-        explained = explain_limits(Settings.from_environment(), run, progress=progress)
+        explained = explain_limits(Settings.from_environment(), run, strategy=strategy, progress=progress)
     if output is Output.JSON:
         print_json(explained.facts())
     else:
@@ -32,7 +40,7 @@ def explain(run: RunArgument, output: OutputOption = Output.TABLE) -> None:
 @app.command("status")
 def status(run: RunArgument, output: OutputOption = Output.TABLE) -> None:
     """Say how far every book was from every limit when the run ended."""
-    from qts.app.accounts import limit_status
+    from qts.app.limits import limit_status
     from qts.app.settings import Settings
 
     found = limit_status(Settings.from_environment(), run)
@@ -68,7 +76,9 @@ def _print_status(found: "LimitStatus") -> None:
     from rich.markup import escape
 
     console = page()
-    console.print(f"[bold]{found.record.run_id}[/] as it ended, {found.ended_at}")
+    console.print(f"[bold]{found.run_id}[/] as it ended, {found.ended_at}")
+    if not found.distances:
+        console.print("The gate alone judged this run: there are no staged limits to be near to.")
     for whose, measures in found.books.items():
         console.print(f"[bold]{escape(whose)}[/]")
         for each in measures:

@@ -20,7 +20,7 @@ from qts.domain.fill import Fill
 from qts.domain.ids import digest
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
-from qts.domain.order import Effect, OrderType, Side
+from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount, ExecutionSettings
@@ -76,7 +76,8 @@ class OnTheWay(NamedTuple):
 
 
 _EVENT, _COMMAND, _REDUCE = RowKind.EVENT, RowKind.COMMAND, Effect.REDUCE
-_NOTHING = OnTheWay(ZERO, ZERO, ZERO)
+NOTHING = OnTheWay(ZERO, ZERO, ZERO)
+"""What is on the way when no order is at work, and only then this very value."""
 
 
 class ExecutionController:
@@ -189,19 +190,27 @@ class ExecutionController:
     def on_the_way(self, symbol: str) -> OnTheWay:
         """What working orders of the symbol may still bring."""
         if not self._pipeline.executions and not self._loop.is_waiting:
-            return _NOTHING
+            return NOTHING
         buy = sell = at_market = ZERO
-        coming = [
-            (each.decision.order, self._pipeline.left_of(each), each.filled) for each in self._pipeline.active(symbol)
-        ]
-        coming += [(each.order, each.order.quantity, ZERO) for each in self._loop.waiting(symbol)]
-        for order, left, filled in coming:
+        for order, left, filled in self.working(symbol):
             is_buy = order.side is Side.BUY
             if not only_reduces(order):
                 buy, sell = (buy + left, sell) if is_buy else (buy, sell + left)
             if order.type is OrderType.MARKET or (order.type is OrderType.STOP and filled > 0):
                 at_market += left if is_buy else -left
         return OnTheWay(buy, sell, at_market)
+
+    def working(self, symbol: str) -> list[tuple[Order, Decimal, Decimal]]:
+        """Orders of the symbol that were decided and are not done, each with what is left of it and what has filled."""
+        working = [
+            (each.decision.order, self._pipeline.left_of(each), each.filled) for each in self._pipeline.active(symbol)
+        ]
+        working += [(each.order, each.order.quantity, ZERO) for each in self._loop.waiting(symbol)]
+        return working
+
+    def stop_of(self, symbol: str) -> Decimal | None:
+        """The stop that is wanted for the position on the symbol, quote per base; None for none."""
+        return self._pairs.stop_of(symbol)
 
     def decisions_on_the_way(self) -> set[str]:
         """Ids of the decisions that are on their way, sent or not; of a rest, the one it first had."""

@@ -20,7 +20,8 @@ from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.refusal import RefusalCode
 from qts.domain.value import maker, value
 from qts.execution.contracts import OrderDecision, SplitAlgorithm, Urgency
-from qts.risk.gate import AccountState, Approved, Objection, Refused, RiskGate
+from qts.risk.gate import AccountState, Approved, NotSent, Objection, Refused, RiskGate
+from qts.risk.limit_desk import StagedLimits, judged
 from qts.risk.policy import RiskLimits
 from qts.risk.sizing import SizingFacts, quantity_allowed, quantity_for_stop
 from qts.strategy.intent import Action, Answer, Intent, Targets
@@ -51,15 +52,6 @@ class Protection:
 
     stop_loss: Decimal | None
     take_profit: Decimal | None
-
-
-@value(kw_only=True)
-class NotSent:
-    """A wish that became no order, and why."""
-
-    order_id: str
-    codes: tuple[RefusalCode, ...]
-    detail: str
 
 
 @value
@@ -95,10 +87,10 @@ class DecisionCycle:
         self._ways = ways
         self._gate = gate
 
-    def plan(self, answer: Answer, desk: Desk, now: Instant) -> Plan:
-        """Raises StrategyError when the answer is not one a strategy may give."""
+    def plan(self, answer: Answer, desk: Desk, now: Instant, limits: StagedLimits | None = None) -> Plan:
+        """limits: asked of what the gate allows; None for none. Raises StrategyError for an answer nobody may give."""
         ways, gate = self._ways, self._gate
-        draft = _Draft(ways, gate, desk, now)
+        draft = _Draft(ways, gate, desk, now, limits)
         intents = (answer,) if isinstance(answer, Intent) else _intents(answer, ways.instrument, desk)
         for intent in intents:
             if intent.symbol is not None and intent.symbol != ways.instrument.symbol:
@@ -167,6 +159,7 @@ class _Draft:
         "_gate",
         "_held",
         "_last",
+        "_limits",
         "_now",
         "_ways",
         "decisions",
@@ -175,9 +168,10 @@ class _Draft:
         "protection",
     )
 
-    def __init__(self, ways: Ways, gate: RiskGate, desk: Desk, now: Instant) -> None:
+    def __init__(self, ways: Ways, gate: RiskGate, desk: Desk, now: Instant, limits: StagedLimits | None) -> None:
         self._ways = ways
         self._gate = gate
+        self._limits = limits
         self._desk = desk  # with every order of this draft counted in but the last one
         self._last: Order | None = None
         self._held = desk.state.position
@@ -358,10 +352,14 @@ class _Draft:
             intent.reason,
         )
         desk = self._desk
-        verdict = self._gate.before_route(order, desk.state, now)
+        verdict = judged(self._gate, self._limits, order, desk.state)
         if isinstance(verdict, Refused):
-            self.not_sent.append(NotSent(order_id=order.order_id, codes=verdict.codes, detail=verdict.detail))
+            no, by_limits = verdict, verdict.by_limits
+            self.not_sent.append(
+                NotSent(order_id=order.order_id, codes=no.codes, detail=no.detail, by_limits=by_limits)
+            )
             return
+        order = verdict.order
         self.orders.append(verdict)
         algorithm = None if intent.algorithm is None else SplitAlgorithm(intent.algorithm)
         urgency, horizon_ms = _URGENT if intent.urgent else _NORMAL, intent.over_bars * ways.interval_ms

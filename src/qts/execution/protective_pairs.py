@@ -96,6 +96,13 @@ class ProtectivePairs:
         wanted = self._of(position)
         wanted.stop, wanted.target, wanted.drops_stop = stop, target, stop is None
 
+    def stop_of(self, symbol: str) -> Decimal | None:
+        """The stop that is wanted for what is held on the symbol."""
+        wanted = self.wanted.get(symbol)
+        if wanted is None or wanted.epoch_id != self._account.positions.of(symbol).epoch_id:
+            return None
+        return wanted.stop
+
     def _of(self, position: Position) -> Wanted:
         wanted = self.wanted.get(position.symbol)
         if wanted is None or wanted.epoch_id != position.epoch_id:

@@ -7,7 +7,7 @@ for several strategies, and what two strategies crossed the venue never saw.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Final
 
@@ -18,6 +18,7 @@ from qts.domain.virtual_books import QUARANTINE
 from qts.market.bars import Floats
 from qts.research.drawdown import max_drawdown
 from qts.simulation.joint_result import BookSums, JointResult
+from qts.simulation.result import RunResult
 
 ACCOUNT_NAME: Final = "account"
 SUMMED: Final = ("capital", "equity", "fees", "funding", "liquidation_fees")
@@ -95,6 +96,26 @@ def account_tables(result: JointResult) -> AccountTables:
         )
         account = _row(ACCOUNT_NAME, result.account, result.equity, sum(result.fills.values()))
     return AccountTables(strategies=strategies, symbols=symbols, account=account)
+
+
+def run_tables(result: RunResult) -> AccountTables:
+    """The same of a run of one strategy on one symbol: each of its tables has one row."""
+    facts, capital = result.provenance, float(result.capital)
+    line = np.concatenate(([capital], result.equity))
+    row = AccountRow(
+        name=facts.strategy,
+        capital=result.capital,
+        equity=result.final_equity,
+        total_return=float(result.final_equity) / capital - 1,
+        max_drawdown=max_drawdown(np.maximum(line, 0.0)),
+        fees=result.costs.fees,
+        funding=result.costs.funding,
+        liquidation_fees=result.costs.liquidation_fees,
+        fills=len(result.fills),
+    )
+    return AccountTables(
+        strategies=(row,), symbols=(replace(row, name=facts.symbol),), account=replace(row, name=ACCOUNT_NAME)
+    )
 
 
 def _parts_of_fills(result: JointResult) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What each limit did in a run of several strategies: how often, between when, and how deep it cut.
+"""What each limit did in a run: how often, between when, and how deep it cut.
 
 An order is judged as its strategy's, and what arbitration made of several as the
 account's; each judging counts. A refusal from before the limits (a size that
@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from qts.domain.instant import Instant, format_instant
 from qts.domain.money import on_money_grid, plain
+from qts.risk.limit_words import GateWord, LimitWord
 from qts.risk.limits import LimitName
 from qts.risk.stages import StageWord
-from qts.simulation.joint_result import GateWord, LimitWord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,9 +76,26 @@ _approved: Final = maker(Approved)
 
 @dataclass(frozen=True, slots=True)
 class Refused:
+    """by_limits: the gate had allowed it, the staged limits did not."""
+
     order: Order
     codes: tuple[RefusalCode, ...]
     detail: str
+    by_limits: bool = False
+
+
+@value(kw_only=True)
+class NotSent:
+    """A wish that became no order, and why. by_limits: the staged limits stopped it, the gate had allowed it."""
+
+    order_id: str
+    codes: tuple[RefusalCode, ...]
+    detail: str
+    by_limits: bool = False
+
+    @classmethod
+    def of(cls, no: Refused) -> "NotSent":
+        return cls(order_id=no.order.order_id, codes=no.codes, detail=no.detail, by_limits=no.by_limits)
 
 
 @dataclass(frozen=True, slots=True)

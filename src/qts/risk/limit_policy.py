@@ -15,7 +15,7 @@ from typing import Any, Final
 from qts.domain.errors import PolicyError, did_you_mean
 from qts.domain.instant import MINUTE_MS, Duration
 from qts.domain.money import plain
-from qts.risk.policy import LEVERAGE_CEILING
+from qts.risk.policy import LEVERAGE_CEILING, RiskLimits
 
 CEILINGS: Final[Mapping[str, Decimal]] = MappingProxyType(
     {
@@ -50,7 +50,7 @@ class LimitPolicy:
     daily_loss_warn: Decimal = Decimal("0.03")
     daily_loss_block: Decimal = Decimal("0.05")
     drawdown_warn: Decimal = Decimal("0.12")
-    drawdown_block: Decimal = Decimal("0.20")
+    drawdown_block: Decimal = Decimal("0.2")
     heat_max: Decimal = Decimal("0.06")
     loss_without_stop: Decimal = Decimal(1)
     orders_per_second_max: int = 5
@@ -59,7 +59,7 @@ class LimitPolicy:
     open_orders_max: int = 20
     price_collar: Decimal = Decimal("0.02")
     data_age_ms_max: Duration = MINUTE_MS
-    liquidation_distance_min: Decimal = Decimal("0.10")
+    liquidation_distance_min: Decimal = Decimal("0.1")
     stop_buffer: Decimal = Decimal("0.01")
 
     def __post_init__(self) -> None:
@@ -118,3 +118,24 @@ class LimitPolicies:
 
     def of(self, strategy_id: str) -> LimitPolicy:
         return self.strategies.get(strategy_id, self.account)
+
+    def without_liquidation(self) -> "LimitPolicies":
+        """The same where brackets were waived by name: nobody can know how far liquidation is, and none is asked."""
+        nothing = Decimal(0)
+        return replace(self, account=replace(self.account, liquidation_distance_min=nothing, stop_buffer=nothing))
+
+    def facts(self) -> dict[str, object]:
+        own = {name: policy.facts() for name, policy in sorted(self.strategies.items())}
+        return self.account.facts() | ({"strategies": own} if own else {})
+
+    @staticmethod
+    def from_facts(facts: Mapping[str, Any]) -> "LimitPolicies":
+        """What ``facts`` told."""
+        account = {name: bound for name, bound in facts.items() if name != "strategies"}
+        own = {name: LimitPolicy(**each) for name, each in facts.get("strategies", {}).items()}
+        return LimitPolicies(account=LimitPolicy(**account), strategies=own)
+
+
+def risk_facts(limits: RiskLimits, policies: LimitPolicies | None) -> dict[str, object]:
+    """All bounds of a run, the gate's and, under ``limits``, the staged ones; without these as if there were none."""
+    return limits.facts() | ({} if policies is None else {"limits": policies.facts()})

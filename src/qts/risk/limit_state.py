@@ -79,9 +79,12 @@ class PeakReset:
 LimitEvent: TypeAlias = EquityMarked | CapitalMoved | OrderWentOut | PositionHeld | PeakReset
 
 
-@value(kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class BookMemory:
-    """One book. day_start: equity when the UTC day ``day`` began. sides: symbol to the side last held, 1 or -1."""
+    """One book. day_start: equity when the UTC day ``day`` began. sides: symbol to the side last held, 1 or -1.
+
+    Its methods change it, each by what an event of that kind says; ``remembered`` changes a copy.
+    """
 
     at: Instant = 0
     day: int = 0
@@ -90,7 +93,12 @@ class BookMemory:
     equity: Decimal | None = None
     orders: tuple[Instant, ...] = ()
     reversals: tuple[Instant, ...] = ()
-    sides: tuple[tuple[str, int], ...] = ()
+    sides: dict[str, int] = field(default_factory=dict)
+
+    def copy(self) -> "BookMemory":
+        return replace(self, sides=dict(self.sides))
+
+    # -- reading ------------------------------------------------------------------------
 
     def day_start_at(self, now: Instant) -> Decimal | None:
         """Equity at the last UTC midnight: when no mark has come since, the last one before it. None: never marked."""
@@ -105,7 +113,72 @@ class BookMemory:
 
     def would_reverse(self, symbol: str, side: Side) -> bool:
         """Whether a position on ``side`` would be one on the other side than the last."""
-        return dict(self.sides).get(symbol) == -side.sign
+        return self.sides.get(symbol) == -side.sign
+
+    # -- what happens -------------------------------------------------------------------
+
+    def mark(self, equity: Decimal, at: Instant) -> None:
+        """The book is worth so much."""
+        self.mark_stretch(equity, at, equity, equity if at % DAY_MS == 0 else self.equity)
+
+    def mark_stretch(self, equity: Decimal, at: Instant, highest: Decimal, began: Decimal | None) -> None:
+        """What ``mark`` at each of many instants, ``at`` and ``equity`` the last of them, would have left.
+
+        highest: the largest of their equities. began: equity at the last midnight not after ``at``, or at the last
+        mark before it; None where this book was never marked before: then the first mark of all begins its day.
+        """
+        now = self._reach(at)
+        day = now // DAY_MS
+        if self.equity is None or day > self.day:
+            self.day, self.day_start = day, equity if began is None else began
+        if self.peak is None or highest > self.peak:
+            self.peak = highest
+        self.equity = equity
+
+    def move_capital(self, amount: Decimal, at: Instant) -> None:
+        """Rounded up, so that what was lost stays lost to the last grain.
+
+        Where there is no proportion, since equity was or becomes 0 or less, the bases move by the amount.
+        """
+        self._reach(at)
+        before = self.equity
+        if before is None:
+            return
+        with exact_arithmetic():
+            after = before + amount
+
+            def base(number: Decimal | None) -> Decimal | None:
+                if number is None or before <= ZERO or after <= ZERO:
+                    return None if number is None else number + amount
+                return (number * after / before).quantize(MONEY_GRID, ROUND_CEILING)
+
+            self.equity, self.day_start, self.peak = after, base(self.day_start), base(self.peak)
+
+    def count_order(self, at: Instant) -> None:
+        now, orders = self._reach(at), self.orders
+        if not orders or now - orders[-1] >= MINUTE_MS:
+            self.orders = (now,)
+        else:
+            self.orders = (*(sent for sent in orders if now - sent < MINUTE_MS), now)
+
+    def hold(self, symbol: str, position: Decimal, at: Instant) -> None:
+        now = self._reach(at)
+        if not position:
+            return  # flat in between does not make a change of sides smaller
+        side, last = (1 if position > ZERO else -1), self.sides.get(symbol)
+        if side == last:
+            return
+        self.sides[symbol] = side
+        if last is not None:
+            self.reversals = (*(each for each in self.reversals if now - each < HOUR_MS), now)
+
+    def reset_peak(self, at: Instant) -> None:
+        self._reach(at)
+        self.peak = self.equity
+
+    def _reach(self, at: Instant) -> Instant:
+        self.at = at = max(self.at, at)
+        return at
 
 
 NEVER_SEEN: Final = BookMemory()
@@ -132,20 +205,18 @@ class LimitState:
 
 def remembered(state: LimitState, event: LimitEvent) -> LimitState:
     """The state after an event; the one handed in stays as it is."""
-    memory = state.of(event.whose)
-    now = max(memory.at, event.at) if event.whose in state.books else event.at
-    memory = replace(memory, at=now)
+    memory = state.of(event.whose).copy()
     match event:
         case EquityMarked(equity=equity):
-            memory = _marked(memory, equity, now)
+            memory.mark(equity, event.at)
         case CapitalMoved(amount=amount):
-            memory = _moved(memory, amount)
+            memory.move_capital(amount, event.at)
         case OrderWentOut():
-            memory = replace(memory, orders=(*(at for at in memory.orders if now - at < MINUTE_MS), now))
+            memory.count_order(event.at)
         case PositionHeld(symbol=symbol, position=position):
-            memory = _held(memory, symbol, position, now)
+            memory.hold(symbol, position, event.at)
         case PeakReset():
-            memory = replace(memory, peak=memory.equity)
+            memory.reset_peak(event.at)
     return LimitState({**state.books, event.whose: memory})
 
 
@@ -157,47 +228,6 @@ def folded(events: Iterable[LimitEvent], state: LimitState | None = None) -> Lim
     return state
 
 
-def _marked(memory: BookMemory, equity: Decimal, now: Instant) -> BookMemory:
-    day = now // DAY_MS
-    if memory.equity is None:
-        memory = replace(memory, day=day, day_start=equity)
-    elif day > memory.day:
-        began = equity if now % DAY_MS == 0 else memory.equity
-        memory = replace(memory, day=day, day_start=began)
-    peak = equity if memory.peak is None else max(memory.peak, equity)
-    return replace(memory, equity=equity, peak=peak)
-
-
-def _moved(memory: BookMemory, amount: Decimal) -> BookMemory:
-    """Rounded up, so that what was lost stays lost to the last grain.
-
-    Where there is no proportion, since equity was or becomes 0 or less, the bases move by the amount.
-    """
-    before = memory.equity
-    if before is None:
-        return memory
-    with exact_arithmetic():
-        after = before + amount
-
-        def base(number: Decimal | None) -> Decimal | None:
-            if number is None or before <= ZERO or after <= ZERO:
-                return None if number is None else number + amount
-            return (number * after / before).quantize(MONEY_GRID, ROUND_CEILING)
-
-        return replace(memory, equity=after, day_start=base(memory.day_start), peak=base(memory.peak))
-
-
-def _held(memory: BookMemory, symbol: str, position: Decimal, now: Instant) -> BookMemory:
-    if position == 0:
-        return memory  # flat in between does not make a change of sides smaller
-    side, sides = (1 if position > 0 else -1), dict(memory.sides)
-    recent = tuple(at for at in memory.reversals if now - at < HOUR_MS)
-    if sides.get(symbol) == -side:
-        recent = (*recent, now)
-    sides[symbol] = side
-    return replace(memory, reversals=recent, sides=tuple(sorted(sides.items())))
-
-
 def _memory_facts(memory: BookMemory) -> tuple[object, ...]:
     numbers = (memory.day_start, memory.peak, memory.equity)
     return (
@@ -206,7 +236,7 @@ def _memory_facts(memory: BookMemory) -> tuple[object, ...]:
         *(None if number is None else plain(number) for number in numbers),
         memory.orders,
         memory.reversals,
-        memory.sides,
+        tuple(sorted(memory.sides.items())),
     )
 
 
@@ -221,5 +251,5 @@ def _memory(facts: Iterable[Any]) -> BookMemory:
         equity=equity,
         orders=tuple(orders),
         reversals=tuple(reversals),
-        sides=tuple((symbol, side) for symbol, side in sides),
+        sides=dict(sides),
     )

@@ -17,7 +17,7 @@ from qts.domain.instant import format_duration
 from qts.domain.money import ZERO, plain
 from qts.domain.plain_enum import plain_members
 from qts.domain.refusal import RefusalCode
-from qts.domain.value import value
+from qts.domain.value import maker, value
 
 
 @plain_members
@@ -94,7 +94,8 @@ class Measured:
     stops) when it is reached; None when the value is. warn: where warning
     begins, None for never. base: what the value is a share of, quote, None when
     it is of nothing. fits: the largest quantity of the order that stays within
-    the bound, base units, None when a smaller order would not help.
+    the bound, base units, None when a smaller order would not help. note: what
+    there is to say besides the numbers.
     """
 
     limit: Limit
@@ -103,10 +104,10 @@ class Measured:
     bound: Decimal
     distance: Decimal | None
     base: Decimal | None
-    sentence: str
     warn: Decimal | None = None
     fits: Decimal | None = None
     symbol: str = ""
+    note: str = ""
 
     @property
     def is_reached(self) -> bool:
@@ -118,6 +119,13 @@ class Measured:
     @property
     def warns(self) -> bool:
         return self.warn is not None and self.value is not None and self.value >= self.warn
+
+    @property
+    def sentence(self) -> str:
+        """The value and the bound in words."""
+        whose = f"{self.whose} {self.symbol}" if self.symbol else self.whose
+        said = _sentence(self.limit, whose, self.value, self.bound)
+        return f"{said}: {self.note}" if self.note else said
 
     @property
     def away(self) -> str:
@@ -147,6 +155,9 @@ class Measured:
         }
 
 
+_measured: Final = maker(Measured)
+
+
 def measured(
     name: LimitName,
     whose: str,
@@ -158,19 +169,18 @@ def measured(
     fits: Decimal | None = None,
     symbol: str = "",
 ) -> Measured:
-    """A limit with its numbers; the sentence says both."""
+    """A limit with its numbers."""
     limit = LIMITS[name]
     distance = None
     if value is not None:
         distance = value - bound if limit.border is Border.BELOW else bound - value
-    return Measured(
+    return _measured(
         limit=limit,
         whose=whose,
         value=value,
         bound=bound,
         distance=distance,
         base=base,
-        sentence=_sentence(limit, f"{whose} {symbol}" if symbol else whose, value, bound),
         warn=warn,
         fits=fits,
         symbol=symbol,

@@ -95,6 +95,11 @@ class Verdict:
         return tuple(dict.fromkeys(stage.code for stage in self.stages if isinstance(stage, Block)))
 
     @property
+    def objection(self) -> str:
+        """Why it is blocked; empty when it is not."""
+        return "; ".join(stage.reason for stage in self.stages if isinstance(stage, Block))
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Of all stages, worst first."""
         return tuple(stage.reason for stage in self.stages if not isinstance(stage, Pass))

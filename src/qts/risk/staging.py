@@ -33,6 +33,7 @@ from qts.risk.limits import Measured
 from qts.risk.stages import Block, LimitSays, Pass, Reduce, Stage, Verdict, Warn, only_warned, together, worst
 
 CALCULATORS: Final = (market, exposure, loss, heat, rate, liquidation, stop)
+_PASS: Final = Pass()
 
 
 def staged(
@@ -44,9 +45,13 @@ def staged(
     policy: LimitPolicies,
     now: Instant,
 ) -> Verdict:
-    """What of the order may flow on, and everything there is to say of it. now: the instant of decision, ms UTC."""
+    """What of the order may flow on, and everything there is to say of it. now: the instant of decision, ms UTC.
+
+    strategy: the account's own book for an order that is the account's; it is asked once then.
+    """
     with exact_arithmetic():
-        asked = partial(_measured, (strategy, account), state, policy, now)
+        books = (account,) if strategy.is_account else (strategy, account)
+        asked = partial(_measured, books, state, policy, now)
         found = asked(order)
         stages = [decided(each, order.quantity) for each in found]
         if order.effect is Effect.REDUCE:
@@ -73,7 +78,7 @@ def decided(found: Measured, asked: Decimal) -> Stage:
         if found.value is None or found.fits is None or not ZERO < found.fits < asked:
             return Block(found.limit.code, found.sentence)
         return Reduce(found.fits, found.sentence)
-    return Warn(found.sentence) if found.warns else Pass()
+    return Warn(found.sentence) if found.warns else _PASS
 
 
 def _measured(

@@ -34,6 +34,7 @@ from qts.execution.stages.precheck import PreCheckLimits
 from qts.market.dataset import Dataset
 from qts.market.view import Cursor, NotWarm, View
 from qts.risk.gate import AccountState, RiskGate
+from qts.risk.limit_policy import LimitPolicies, risk_facts
 from qts.risk.policy import RiskLimits
 from qts.risk.rules import rules_of
 from qts.simulation.assumptions import sentences
@@ -43,9 +44,10 @@ from qts.simulation.columns import market_columns
 from qts.simulation.costs import Frictions
 from qts.simulation.direct_line import DirectLine
 from qts.simulation.held_columns import HeldColumns
-from qts.simulation.inputs import require_inputs
+from qts.simulation.inputs import refuse_mismatch, require_inputs
 from qts.simulation.result import CostSplit, ProtectionChange, Provenance, Refusal, RunResult
 from qts.simulation.run_account import blamed, not_executed, stopped_by
+from qts.simulation.run_limits import RunLimits
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
 from qts.strategy.features.columns import FeatureColumns
@@ -65,11 +67,16 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """Under what a strategy is run. code_digest: SHA-256 of the strategy's source, '' when there is none to read."""
+    """Under what a strategy is run.
+
+    limits: what the gate judges by. policies: the staged limits, None for the gate alone.
+    code_digest: SHA-256 of the strategy's source, '' when there is none to read.
+    """
 
     capital: Decimal = Decimal(100_000)
     frictions: Frictions = field(default_factory=Frictions)
     limits: RiskLimits = field(default_factory=RiskLimits)
+    policies: LimitPolicies | None = None
     waivers: tuple[Waiver, ...] = ()
     code_digest: str = ""
 
@@ -84,7 +91,7 @@ def run_backtest(dataset: Dataset, strategy: Strategy, terms: Terms, engine: Eng
     Raises DataError for inputs that are missing without a waiver, StrategyError
     when the strategy fails, answers nonsense, or never had enough history to speak.
     """
-    _refuse_mismatch(dataset, strategy)
+    refuse_mismatch(dataset, strategy)
     with rarely_collected(), localcontext(), np.errstate():  # what a strategy does to its thread ends with its run
         return _Run(dataset, strategy, terms).result(engine)
 
@@ -103,30 +110,11 @@ def provenance_of(dataset: Dataset, strategy: Strategy, terms: Terms) -> Provena
         end=dataset.end,
         capital=terms.capital,
         frictions=terms.frictions.facts(),
-        risk_limits=terms.limits.facts(),
+        risk_limits=risk_facts(terms.limits, terms.policies),
         waivers=require_inputs(dataset, terms.waivers),
         synthetic=dataset.synthetic,
         rows_filled=dataset.rows_filled,
     )
-
-
-def _refuse_mismatch(dataset: Dataset, strategy: Strategy) -> None:
-    name, symbol, interval = type(strategy).__name__, dataset.instrument.symbol, dataset.bars.interval
-    if strategy.symbols and symbol not in strategy.symbols:
-        raise StrategyError(
-            f"{name} is made for {', '.join(strategy.symbols)}, the data are {symbol}",
-            next_step=f"run it on {strategy.symbols[0]} data, or remove symbols from the class",
-        )
-    if strategy.interval not in ("", interval):
-        raise StrategyError(
-            f"{name} is made for {strategy.interval} bars, the data have {interval} bars",
-            next_step=f"use {strategy.interval} data, or change interval in the class",
-        )
-    if isinstance(strategy, SignalStrategy) and len(strategy.signals) < len(dataset.bars):
-        raise StrategyError(
-            f"{name} has {len(strategy.signals)} signals, the data have {len(dataset.bars)} bars",
-            next_step="give one signal for every bar of the run",
-        )
 
 
 class _Run:
@@ -144,6 +132,9 @@ class _Run:
         self._line = DirectLine(self._machine(gate), self._venue)
         self._venue_of_run = self._line.venue
         self._market = BarMarket(self._line.venue, self._columns)
+        self._limits = None
+        if terms.policies is not None:
+            self._limits = RunLimits(self._line.venue, self._line.controller, self._columns, terms.policies)
         self._opens = memoryview(self._bars.opened_at)  # type: ignore[arg-type]  # one element costs less through it
         self._closes = memoryview(self._bars.close)  # type: ignore[arg-type]
         ways = Ways(
@@ -214,6 +205,9 @@ class _Run:
         for row in range(len(self._bars)):
             self._happen(row)
             self._equity[row] = self._view.holding.marked(float(self._columns.mark_close[row]))
+            if self._limits is not None:
+                with exact_arithmetic():
+                    self._limits.mark(row)
             self._decide(row, self._ask(row))
 
     # -- the same, without the silent parts -----------------------------------------
@@ -279,6 +273,8 @@ class _Run:
         if happened == self._happened:
             return
         self._happened = happened
+        if self._limits is not None:
+            self._limits.changed(row)
         self._view.holding = holding = exchange.book.holding()
         self._held.add(row, holding)
         if self._hears_fills:
@@ -325,8 +321,11 @@ class _Run:
             equity = book.equity(price)
             state = _state(book.position, coming.buy, coming.sell, equity, price, now)
             desk = _desk(state, book.available, coming.at_market, price, book.wallet, equity, equity)
+            limits = self._limits
+            if limits is not None:
+                limits.begin(row, price, coming)
             try:
-                plan = self._cycle.plan(answer, desk, now)
+                plan = self._cycle.plan(answer, desk, now, limits)
             except StrategyError as error:
                 raise self._blamed(error) from error
             if plan.orders:
@@ -345,6 +344,8 @@ class _Run:
             codes = tuple(code.value for code in wish.codes)
             refusal = Refusal(occurred_at=now, order_id=wish.order_id, codes=codes, detail=wish.detail)
             line.venue.refusals.append(refusal)
+            if limits is not None and not wish.by_limits:
+                limits.refused(now, wish.codes, wish.detail)
 
     # -- telling --------------------------------------------------------------------
 
@@ -367,6 +368,8 @@ class _Run:
             slippage = sum((trade.slippage for trade in trades), start=ZERO)
             book = exchange.book
             equity = book.wallet + unrealized
+            limits, last_price = self._limits, self._dataset.instrument.price(self._closes[-1])
+            distances = () if limits is None else limits.distances(last_price)
         refusals = [*exchange.refusals, *not_executed(self._line.controller)]
         return RunResult(
             provenance=self._provenance,
@@ -391,4 +394,6 @@ class _Run:
             journal_head=self._line.controller.journal.head,
             orders=tuple(self._orders),
             protections=tuple(self._protections),
+            gate=() if limits is None else limits.words,
+            distances=distances,
         )

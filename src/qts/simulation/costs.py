@@ -7,10 +7,11 @@ Source: Binance USD-M regular tier of 2024, maker 0.02 %, taker 0.05 %; the
 square-root form of impact after Almgren, Thum, Hauptmann and Li (2005), Risk 18(7).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from qts.domain.errors import PolicyError
 from qts.domain.fill import Liquidity
@@ -64,6 +65,9 @@ class ImpactSlippage:
 BPS = Decimal("0.0001")
 _MAKER = Liquidity.MAKER
 Slippage: TypeAlias = FixedSlippage | AtrSlippage | ImpactSlippage
+_MODELS: Final[Mapping[str, Callable[..., Slippage]]] = MappingProxyType(
+    {"fixed": FixedSlippage, "atr": AtrSlippage, "impact": ImpactSlippage}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,15 @@ class Frictions:
             "leverage": self.leverage,
             "liquidation_fee_rate": plain(self.liquidation_fee_rate),
         }
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> "Frictions":
+        """What ``facts`` told."""
+        slippage, leverage = dict(facts["slippage"]), facts["leverage"]
+        kind = _MODELS[slippage.pop("model")]
+        sizes = {name: Decimal(size) for name, size in slippage.items()}
+        rates = {name: Decimal(rate) for name, rate in facts.items() if name not in ("slippage", "leverage")}
+        return cls(slippage=kind(**sizes), leverage=leverage, **rates)
 
     def fee(self, quantity: Decimal, price: Decimal, liquidity: Liquidity) -> Decimal:
         """Fee of one fill, quote, on the money grid."""

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from qts.domain.errors import DataError
+from qts.domain.errors import DataError, StrategyError
 from qts.domain.instant import HOUR_MS, format_date, format_duration, format_instant
 from qts.domain.waiver import Waiver
 from qts.market.dataset import Dataset
+from qts.strategy.signals import SignalStrategy
+from qts.strategy.strategy import Strategy
 
 FUNDING_GAP_MS_MAX = 8 * HOUR_MS
 """Binance USD-M settles every 8 hours or more often; a longer silence means that events are missing."""
@@ -90,3 +92,23 @@ def _mark_missing(dataset: Dataset) -> str:
     if len(short) == 0:
         return ""
     return f"the mark price has no bars for {format_instant(int(dataset.bars.opened_at[short[0]]))}"
+
+
+def refuse_mismatch(dataset: Dataset, strategy: Strategy) -> None:
+    """Raises StrategyError for a strategy that is made for other data."""
+    name, symbol, interval = type(strategy).__name__, dataset.instrument.symbol, dataset.bars.interval
+    if strategy.symbols and symbol not in strategy.symbols:
+        raise StrategyError(
+            f"{name} is made for {', '.join(strategy.symbols)}, the data are {symbol}",
+            next_step=f"run it on {strategy.symbols[0]} data, or remove symbols from the class",
+        )
+    if strategy.interval not in ("", interval):
+        raise StrategyError(
+            f"{name} is made for {strategy.interval} bars, the data have {interval} bars",
+            next_step=f"use {strategy.interval} data, or change interval in the class",
+        )
+    if isinstance(strategy, SignalStrategy) and len(strategy.signals) < len(dataset.bars):
+        raise StrategyError(
+            f"{name} has {len(strategy.signals)} signals, the data have {len(dataset.bars)} bars",
+            next_step="give one signal for every bar of the run",
+        )

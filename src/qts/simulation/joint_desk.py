@@ -21,13 +21,14 @@ from qts.execution.contracts import OrderDecision
 from qts.execution.cycle import DecisionCycle, Desk, Plan, Ways
 from qts.risk.gate import AccountState, Approved, RiskGate
 from qts.risk.limit_state import ACCOUNT
+from qts.risk.limit_words import GateWord
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
 from qts.simulation.joint_coming import OrderKey
 from qts.simulation.joint_guard import WHY, StopGuard
 from qts.simulation.joint_limits import JointLimits
 from qts.simulation.joint_money import JointMoney
-from qts.simulation.joint_result import GateWord, Withheld
+from qts.simulation.joint_result import Withheld
 from qts.simulation.joint_standing import Standing, standing
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import JointTerms, Member
@@ -68,7 +69,7 @@ class JointDesk:
             for symbol, each in symbols.items()
         }
         capitals = {each.strategy_id: each.capital for each in members.values()}
-        self.limits = JointLimits(symbols, capitals, terms.policies, terms.frictions.leverage)
+        self.limits = JointLimits(symbols, capitals, terms.policies, line.controller, terms.frictions.leverage)
         self._guard = StopGuard(terms.policies, terms.frictions.leverage, self.limits.blocked)
         self.withheld: list[Withheld] = []
         self.said: dict[str, list[tuple[Instant, str, object]]] = {each: [] for each in members}
@@ -91,10 +92,11 @@ class JointDesk:
             fired += [(each, strategy_id, WHY) for each in present for strategy_id in self._guard.leaving(each, now)]
         stopped = {(each.symbol, strategy_id) for each, strategy_id, _ in fired}
         fired += [left for left in leaving if (left[0].symbol, left[1]) not in stopped]
+        with exact_arithmetic():
+            self.limits.mark(now)
         if not answers and not fired:
             return ()
         with exact_arithmetic():
-            self.limits.mark(now)
             self.release_ended()
             self._standings, self._going = {}, {}
             wants: dict[str, list[Want]] = {}
@@ -102,6 +104,7 @@ class JointDesk:
                 wants.setdefault(each.symbol, []).extend(self._exit(each, strategy_id, why, now))
             for said in answers:
                 self._want(said, now, wants)
+            self.limits.arbitrated()
             decisions: list[OrderDecision] = []
             for symbol in sorted(wants):
                 decisions += self._arbitrated(self._symbols[symbol], wants[symbol], now)
@@ -151,7 +154,7 @@ class JointDesk:
         )
 
     def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
-        """What the strategy's own book makes of its words: sized, judged by its own rules, then ``_let_out``."""
+        """What the strategy's own book makes of its words: sized, judged by its rules and limits, then ``_let_out``."""
         self.said[said.strategy_id].append((now, said.symbol, said.answer))
         each, strategy_id = self._symbols[said.symbol], said.strategy_id
         here = wants.setdefault(said.symbol, [])
@@ -165,11 +168,13 @@ class JointDesk:
             if wanted is not None:
                 self._line.tell(wanted)
         for wish in plan.not_sent:
+            if wish.by_limits:
+                continue  # they have said so themselves
             self.limits.blocked(GateWord.no(now, strategy_id, each.symbol, wish.codes, wish.detail))
         here += self._let_out(each, strategy_id, plan, desk, now)
 
     def _let_out(self, each: JointSymbol, strategy_id: str, plan: Plan, desk: Desk, now: Instant) -> Iterator[Want]:
-        """What the strategy's limits let through of its orders, where its pool can pay for what opens."""
+        """Of what its limits let through, what leaves more than is leaving, and what its pool can pay for."""
         money, price, held = self._money, _price(each), desk.state.position.copy_abs()
         leaving, freed = money.coming.leaving(strategy_id, each.symbol), None
         for decision in plan.decisions:
@@ -181,7 +186,7 @@ class JointDesk:
                 if order.quantity > held - leaving:
                     order = replace(order, quantity=held - leaving)
                 leaving += order.quantity
-            quantity = self.limits.of_strategy(each, strategy_id, order, now)
+            quantity = order.quantity
             if not quantity:
                 continue
             if closes:
@@ -204,8 +209,9 @@ class JointDesk:
 
     def _planned(self, said: Said, desk: Desk, now: Instant) -> Plan | None:
         answer = list(said.answer) if isinstance(said.answer, tuple) else said.answer
+        limits = self.limits.of_strategy(self._symbols[said.symbol], said.strategy_id)
         try:
-            return self._cycles[said.symbol].plan(answer, desk, now)
+            return self._cycles[said.symbol].plan(answer, desk, now, limits)
         except StrategyError as error:
             self.limits.blocked(GateWord.no(now, said.strategy_id, said.symbol, (), str(error)))
             return None
@@ -295,8 +301,8 @@ class JointDesk:
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
         """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""
         order = self._order(each, net, now)
-        whom = {share.strategy_id for share in net.shares}
-        quantity = self.limits.of_account(each, order, each.stop_of(net.shares, net.side), now, whom=whom)
+        stop, whom = each.stop_of(net.shares, net.side), {share.strategy_id for share in net.shares}
+        quantity = self.limits.of_account(each, order, stop, whom=whom)
         if not quantity:
             return None
         if quantity < order.quantity:
@@ -308,7 +314,7 @@ class JointDesk:
             return None
         each.bring(order.order_id, net.shares)
         self._goes(*net.shares)
-        self.limits.went_out(ACCOUNT, order, now)
+        self.limits.went_out(each, order, stop)
         return judged
 
     def _goes(self, *shares: Share) -> None:

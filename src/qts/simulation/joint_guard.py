@@ -19,9 +19,9 @@ from qts.domain.money import ZERO
 from qts.domain.order import Side
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.limit_state import ACCOUNT
+from qts.risk.limit_words import GateWord
 from qts.risk.liquidation import Backing, MarginMode
 from qts.risk.liquidation_guard import Buffer, LiquidationFirst, StopFacts, stop_before_liquidation
-from qts.simulation.joint_result import GateWord
 from qts.simulation.joint_symbol import JointSymbol
 
 WHY = "its stop no longer comes before liquidation"

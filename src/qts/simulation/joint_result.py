@@ -7,13 +7,12 @@ from functools import reduce
 
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
-from qts.domain.refusal import RefusalCode
 from qts.domain.virtual_books import Posting
 from qts.market.bars import Floats, Instants
 from qts.risk.capital import Capital
 from qts.risk.capital_changes import Change
-from qts.risk.limits import LimitName, Measured
-from qts.risk.stages import StageWord
+from qts.risk.limit_words import GateWord
+from qts.risk.limits import Measured
 from qts.simulation.operator_words import WordTold
 from qts.strategy.multiplexer import Halted
 
@@ -44,48 +43,6 @@ class BookSums:
             funding=self.funding + other.funding,
             liquidation_fees=self.liquidation_fees + other.liquidation_fees,
             position=ZERO,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitWord:
-    """What one limit did. whose: the book it is of, a strategy's id or 'account'. allowed: base units."""
-
-    limit: LimitName
-    whose: str
-    stage: StageWord
-    allowed: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateWord:
-    """What limits did to an order. strategy_id: whose; 'account' for the account's. stage: WARN, REDUCE or BLOCK.
-
-    limits: which of them said what; none where the order never came before them.
-    """
-
-    at: Instant
-    strategy_id: str
-    symbol: str
-    stage: StageWord
-    codes: tuple[RefusalCode, ...]
-    asked: Decimal
-    allowed: Decimal
-    reason: str
-    limits: tuple[LimitWord, ...] = ()
-
-    @classmethod
-    def no(cls, at: Instant, whose: str, symbol: str, codes: tuple[RefusalCode, ...], reason: str) -> "GateWord":
-        """Nothing of a wish became an order."""
-        return cls(
-            at=at,
-            strategy_id=whose,
-            symbol=symbol,
-            stage=StageWord.BLOCK,
-            codes=codes,
-            asked=ZERO,
-            allowed=ZERO,
-            reason=reason,
         )
 
 

@@ -12,7 +12,7 @@ strategy's own one that the bar touched and the venue's did not serve is an exit
 at the close of that bar (``fired``): a bar does not tell when it was touched.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -20,7 +20,7 @@ from qts.domain.allocation import Cross, Share
 from qts.domain.book import Holding
 from qts.domain.fill import Cause, Fill, Liquidity
 from qts.domain.money import ZERO
-from qts.domain.order import OrderType, Side
+from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.virtual_books import QUARANTINE, Posting, PostingKind, VirtualBooks
 from qts.execution.client_ids import first_id
 from qts.execution.contracts import Role
@@ -28,6 +28,7 @@ from qts.execution.events import NetProtection
 from qts.execution.orders import OrderLedger, OrderRecord
 from qts.market.bars import Floats
 from qts.market.dataset import Dataset
+from qts.risk.limit_desk import Working
 from qts.simulation.bar_market import BarMarket
 from qts.simulation.columns import MarketColumns
 from qts.simulation.held_columns import HeldColumns
@@ -126,6 +127,33 @@ class JointSymbol:
             for record in self._orders.live(self.symbol)
             if record.order.type is OrderType.LIMIT and record.order.price is not None and record.left > ZERO
         ]
+
+    def increasing(self, whose: str, at_work: Iterable[tuple[Order, Decimal, Decimal]]) -> Iterator[Working]:
+        """What orders at work may still add to a book, each part with its own stop; of the account, the farthest.
+
+        at_work: the account's orders on the symbol, each with what is left of it and what has filled.
+        """
+        for order, left, _ in at_work:
+            if order.effect is not Effect.INCREASE:
+                continue
+            worth_at = self.closed_at_price if order.price is None else order.price
+            assert worth_at is not None
+            shares = self._shares.get(first_id(order.order_id), ())
+            if whose not in self.books.books:
+                yield Working(order.side, left, worth_at, self.stop_of(shares, order.side))
+                continue
+            whole = sum((share.quantity for share in shares), start=ZERO)
+            for share in shares:
+                if share.strategy_id == whose and not share.closes:
+                    stop = self.stop_of((share,), order.side)
+                    yield Working(order.side, left * share.quantity / whole, worth_at, stop)
+
+    def open_orders(self, whose: str, at_work: Iterable[tuple[Order, Decimal, Decimal]]) -> int:
+        """How many orders of a book are at work; a strategy's own count, whatever orders of the account they are in."""
+        shares = [self._shares.get(first_id(order.order_id), ()) for order, _, _ in at_work]
+        if whose not in self.books.books:
+            return len(shares)
+        return len({share.order_id for each in shares for share in each if share.strategy_id == whose})
 
     # -- what happens -------------------------------------------------------------------------
 

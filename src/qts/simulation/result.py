@@ -16,6 +16,8 @@ from qts.domain.instant import Instant
 from qts.domain.order import Order
 from qts.domain.waiver import Waiver
 from qts.market.bars import Floats, Instants
+from qts.risk.limit_words import GateWord, LimitWord
+from qts.risk.limits import Measured
 
 ENGINE = 5
 """Raised whenever the same inputs give another result than before."""
@@ -109,6 +111,8 @@ class RunResult:
     journal_head: digest of the last row of the run's journal, which every event and command of it is chained into.
     orders: every order that was allowed, in the order it was sent.
     protections: every change of a protective pair by protect(), in order; the pair an order brings is in the order.
+    gate: what the staged limits did, in order. distances: how far everything was from every limit at the end. Both are
+    empty when the gate alone judged.
     """
 
     provenance: Provenance
@@ -127,6 +131,8 @@ class RunResult:
     halted: str | None
     orders: tuple[Order, ...] = ()
     protections: tuple[ProtectionChange, ...] = ()
+    gate: tuple[GateWord, ...] = ()
+    distances: tuple[Measured, ...] = ()
     journal_head: str = ""
 
     @cached_property
@@ -164,7 +170,7 @@ class RunResult:
 
         The journal has every order, acknowledgement and fill. Changes of protection are
         added with their own words, and so are funding payments and refusals, which the
-        machine does not hear of.
+        machine does not hear of, and what the staged limits said.
         """
         sha = sha256(canonical_json(self.provenance.facts()).encode())
         sha.update(self.journal_head.encode())
@@ -172,6 +178,8 @@ class RunResult:
         events = (*self.protections, *self.funding_payments, *self.refusals)
         for event in events:
             sha.update(canonical_json(_ROW_OF[type(event)](event)).encode())
+        for word in self.gate:
+            sha.update(canonical_json([*_WORD(word), [_LIMIT_WORD(each) for each in word.limits]]).encode())
         sha.update(self.equity.astype("<f8", copy=False).data)
         sha.update(canonical_json([self.wallet, self.unrealized_pnl, self.halted]).encode())
         return sha.hexdigest()
@@ -181,3 +189,5 @@ _ROW_OF: "dict[type, attrgetter[tuple[object, ...]]]" = {
     kind: attrgetter(*(field.name for field in fields(kind))) for kind in (ProtectionChange, FundingPayment, Refusal)
 }
 """An event's fields in order of declaration, as one tuple."""
+_WORD: "attrgetter[tuple[object, ...]]" = attrgetter(*(each.name for each in fields(GateWord) if each.name != "limits"))
+_LIMIT_WORD: "attrgetter[tuple[object, ...]]" = attrgetter(*(each.name for each in fields(LimitWord)))

@@ -1,8 +1,9 @@
 """What an account file says: several strategies on one account, the symbols and capital of each, and their limits.
 
 An account may stand under a world; then market, window, waivers, costs and sizing
-are the world's and may not be said here. Without one they stand in the file. A
-bound that is left out is the account's default, and of a strategy the account's.
+are the world's and may not be said here. Without one they stand in the file. A bound
+that is left out is the world's, without a world the default, and of a strategy the
+account's; one that is said may be stricter than the world's and not looser.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,6 @@ from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
-from qts.domain.errors import PolicyError
 from qts.domain.virtual_books import QUARANTINE
 from qts.domain.waiver import Waiver
 from qts.risk.capital_changes import PoolState
@@ -21,42 +21,11 @@ from qts.simulation.joint_terms import OnHalt
 from qts.strategy.arbitration import Rule
 from qts.worlds.operator_block import WordBlock
 from qts.worlds.policy_block import DateText, DurationText, Exact, Name, PolicyBlock
+from qts.worlds.policy_limits import LimitsBlock, changed, refuse_looser
 from qts.worlds.policy_market import FrictionsBlock
 
 OF_A_WORLD: Final = ("interval", "start", "end", "waivers", "frictions")
 """Keys that a world's policy has instead of the file."""
-
-_D: Final = LimitPolicy()
-
-
-class LimitsBlock(PolicyBlock):
-    """Bounds of the staged limits; docs/limits.md says what each measures. What is not said stays as it was."""
-
-    order_size_max: Exact = _D.order_size_max
-    order_notional_max: Exact | None = _D.order_notional_max
-    symbol_exposure_max: Exact = _D.symbol_exposure_max
-    gross_exposure_max: Exact = _D.gross_exposure_max
-    net_exposure_max: Exact = _D.net_exposure_max
-    leverage_max: Exact = _D.leverage_max
-    daily_loss_warn: Exact = _D.daily_loss_warn
-    daily_loss_block: Exact = _D.daily_loss_block
-    drawdown_warn: Exact = _D.drawdown_warn
-    drawdown_block: Exact = _D.drawdown_block
-    heat_max: Exact = _D.heat_max
-    loss_without_stop: Exact = _D.loss_without_stop
-    orders_per_second_max: int = _D.orders_per_second_max
-    orders_per_minute_max: int = _D.orders_per_minute_max
-    reversals_per_hour_max: int = _D.reversals_per_hour_max
-    open_orders_max: int = _D.open_orders_max
-    price_collar: Exact = _D.price_collar
-    data_age_ms_max: int = _D.data_age_ms_max
-    liquidation_distance_min: Exact = _D.liquidation_distance_min
-    stop_buffer: Exact = _D.stop_buffer
-
-    @property
-    def changes(self) -> dict[str, object]:
-        """The bounds that were said."""
-        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
 
 
 class MemberBlock(PolicyBlock):
@@ -135,23 +104,27 @@ class AccountPlan(PolicyBlock):
     def capital(self) -> Decimal:
         return sum((member.capital for member in self.strategies), start=Decimal(0))
 
-    def policies(self) -> LimitPolicies:
-        """The account's bounds, and under them each strategy's. Raises PolicyError whose place is the key at fault."""
-        account = _changed(_D, self.limits, "limits")
+    def policies(self, world: LimitPolicy | None = None) -> LimitPolicies:
+        """The account's bounds, and under them each strategy's.
+
+        world: the bounds of the world it stands under, which hold where nothing is said and which nothing said may
+        loosen; None without a world. Raises PolicyError whose place is the key at fault.
+        """
+        account = self._under(world, LimitPolicy() if world is None else world, self.limits, "limits")
         own = {
-            each.id: _changed(account, each.limits, f"strategies[{number}].limits")
+            each.id: self._under(world, account, each.limits, f"strategies[{number}].limits")
             for number, each in enumerate(self.strategies)
             if each.limits.changes
         }
         return LimitPolicies(account=account, strategies=own)
 
+    @staticmethod
+    def _under(world: LimitPolicy | None, bounds: LimitPolicy, block: LimitsBlock, place: str) -> LimitPolicy:
+        found = changed(bounds, block, place)
+        if world is not None:
+            refuse_looser(found, world, place, "the world")
+        return found
+
     def facts(self) -> dict[str, object]:
         """What the file said, as plain values for JSON; reading them gives this plan again."""
         return self.model_dump(mode="json", exclude_unset=True)
-
-
-def _changed(bounds: LimitPolicy, block: LimitsBlock, place: str) -> LimitPolicy:
-    try:
-        return bounds.but(block.changes)
-    except PolicyError as error:
-        raise PolicyError(error.cause, place=place, next_step="docs/limits.md lists every bound") from None

@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from qts.domain.instant import DAY_MS, Duration, Instant, parse_duration, parse_instant
+from qts.risk.limit_policy import risk_facts
 from qts.risk.policy import LEVERAGE_CEILING, RiskLimits
 from qts.simulation.costs import AtrSlippage, FixedSlippage, Frictions, ImpactSlippage, Slippage
 from qts.worlds.policy_block import DateText, DurationText, Exact, Name, PolicyBlock, Rate
+from qts.worlds.policy_limits import LimitsBlock, WorldLimits
 
 
 def _a_day_at_most(interval: str) -> str:
@@ -139,6 +141,8 @@ class RiskBlock(PolicyBlock):
     """Oldest a price may be when an order is decided."""
     risk_per_trade: Annotated[Exact, Field(gt=0, le=Decimal("0.02"))] = Decimal("0.02")
     """Fraction of the allocated capital lost, costs included, when a sized order's stop is hit. At most 2 %."""
+    limits: WorldLimits = LimitsBlock()
+    """The staged limits, asked after the gate: they warn, reduce or stop what increases."""
 
     def to_limits(self) -> RiskLimits:
         """The limits as the gate takes them."""
@@ -150,3 +154,7 @@ class RiskBlock(PolicyBlock):
             data_age_ms_max=parse_duration(self.data_age_max),
             risk_per_trade=self.risk_per_trade,
         )
+
+    def facts(self) -> dict[str, object]:
+        """All bounds as a run's provenance has them."""
+        return risk_facts(self.to_limits(), self.limits.to_policies())

@@ -4,6 +4,13 @@ They differ in what they demand, never in who may say yes: none of them allows
 live trading, which a world's own file has to do by name. Their Sharpe,
 drawdown, profit factor, seat and correlation numbers are working values, not
 findings; a world that matters sets its own.
+
+What they say of staged limits: ``moderate`` is the defaults, ``conservative`` lies
+at or below them, ``aggressive`` beyond, ``sandbox`` hardly stops anything. One bound has a
+default that few strategies could live with: a position without a stop counts in
+heat as if all of it were lost. ``conservative`` leaves it so, which makes it a
+preset for strategies with stops; the others say by name that such a position
+counts as if it were left 5 % away, what a day may lose by default.
 """
 
 from collections.abc import Mapping
@@ -44,10 +51,55 @@ _LENIENT = _profile(
     robustness={"severity": "soft", "dsr_min": 0.5, "half_sharpe_gap_max": None},
 )
 
+_LOOSE: Final = {
+    "order_size_max": 3,
+    "symbol_exposure_max": 3,
+    "gross_exposure_max": 3,
+    "net_exposure_max": 3,
+    "daily_loss_warn": 0.1,
+    "daily_loss_block": 0.5,
+    "drawdown_warn": 0.3,
+    "drawdown_block": 0.9,
+    "heat_max": 0.5,
+    "loss_without_stop": 0.05,
+    "reversals_per_hour_max": 60,
+    "price_collar": 0.1,
+    "liquidation_distance_min": 0,
+    "stop_buffer": 0,
+}
+_CAREFUL: Final = {
+    "gross_exposure_max": 1,
+    "leverage_max": 1,
+    "daily_loss_warn": 0.02,
+    "daily_loss_block": 0.03,
+    "drawdown_warn": 0.08,
+    "drawdown_block": 0.15,
+    "heat_max": 0.04,
+    "reversals_per_hour_max": 2,
+    "liquidation_distance_min": 0.2,
+}
+"""What a position without a stop counts is left out: all of it."""
+_BOLD: Final = {
+    "order_size_max": 2,
+    "symbol_exposure_max": 2,
+    "gross_exposure_max": 3,
+    "net_exposure_max": 2,
+    "daily_loss_warn": 0.05,
+    "daily_loss_block": 0.1,
+    "drawdown_warn": 0.2,
+    "drawdown_block": 0.4,
+    "heat_max": 0.12,
+    "loss_without_stop": 0.05,
+    "reversals_per_hour_max": 12,
+    "price_collar": 0.05,
+    "liquidation_distance_min": 0.08,
+}
+
 PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
     # Somewhere to try things: old data will do, little is asked, nothing counts.
     "sandbox": {
         "capital": 10000,
+        "risk": {"limits": _LOOSE},
         "data_currency": {"max_lag": "5200w", "min_history": "30d"},
         "campaign": {
             "backtest": {"window": "30d"},
@@ -60,6 +112,7 @@ PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
     },
     "conservative": {
         "capital": 10000,
+        "risk": {"limits": _CAREFUL},
         "data_currency": {"max_lag": "12h", "min_history": "1095d"},
         "campaign": {"backtest": {"window": "730d"}, "paper": {"window": "60d"}},
         "validation": _strict(
@@ -75,7 +128,7 @@ PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
     },
     "moderate": {
         "capital": 10000,
-        "risk": {"leverage_max": 2, "order_notional_max": 2},
+        "risk": {"leverage_max": 2, "order_notional_max": 2, "limits": {"loss_without_stop": 0.05}},
         "data_currency": {"max_lag": "1d", "min_history": "730d"},
         "campaign": {"backtest": {"window": "365d"}, "paper": {"window": "30d"}},
         "validation": _strict(
@@ -87,7 +140,7 @@ PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
     },
     "aggressive": {
         "capital": 10000,
-        "risk": {"leverage_max": 3, "order_notional_max": 3},
+        "risk": {"leverage_max": 3, "order_notional_max": 3, "limits": _BOLD},
         "data_currency": {"max_lag": "1d", "min_history": "365d"},
         "campaign": {"backtest": {"window": "180d"}, "paper": {"window": "30d"}},
         "validation": _strict(

@@ -116,9 +116,8 @@ def _dataset(case: Case) -> RuleResult:
 def _terms(case: Case) -> RuleResult:
     """What a run earned under other costs, money or limits says nothing about these."""
     policy, had = case.policy, dict(_leaves(case.hypothesis.terms))
-    wanted = dict(
-        _leaves(run_terms(policy.capital, policy.frictions.to_frictions().facts(), policy.risk.to_limits().facts()))
-    )
+    terms = run_terms(policy.capital, policy.frictions.to_frictions().facts(), policy.risk.facts())
+    wanted = dict(_leaves(terms))
     for key in sorted({*wanted, *had}):
         if had.get(key) != wanted.get(key):
             sentence = (

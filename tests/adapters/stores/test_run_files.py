@@ -2,17 +2,21 @@
 
 import gzip
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from qts.adapters.stores.record_text import content_digest
 from qts.adapters.stores.run_files import read_run, write_run
 from qts.domain.errors import StorageError
 from qts.domain.instant import parse_instant
 from qts.market.view import View
 from qts.research.metrics import measure
+from qts.risk.limit_policy import LimitPolicies, LimitPolicy
+from qts.risk.stages import StageWord
 from qts.simulation.backtest import Terms, run_backtest
 from qts.simulation.result import RunResult
 from qts.simulation.synthetic import synthetic_market
@@ -42,7 +46,16 @@ class Everything(Strategy):
 
 @pytest.fixture(scope="module")
 def result() -> RunResult:
-    run = run_backtest(MARKET, Everything(), Terms())
+    tight = LimitPolicy(
+        symbol_exposure_max=Decimal("0.85"),
+        drawdown_warn=Decimal("0.0001"),
+        daily_loss_warn=Decimal("0.0001"),
+        price_collar=Decimal("0.005"),
+    )
+    run = run_backtest(MARKET, Everything(), Terms(policies=LimitPolicies(account=tight, strategies={"other": tight})))
+    assert {word.stage for word in run.gate} == {StageWord.WARN, StageWord.REDUCE, StageWord.BLOCK}
+    assert any(not word.limits for word in run.gate)
+    assert run.distances
     assert run.protections
     assert run.refusals
     assert run.funding_payments
@@ -75,7 +88,26 @@ def test_every_catalogue_run_comes_back(name: str, tmp_path: Path) -> None:
     assert same(read_run(tmp_path / "r.json.gz"), run)
 
 
-@pytest.mark.parametrize("field", ["fills", "orders", "funding_payments", "refusals", "protections"])
+def test_a_record_from_before_there_were_limits_is_of_a_run_without(tmp_path: Path) -> None:
+    """And a run without them has the digest it had then: nothing of theirs is in it."""
+    path = tmp_path / "r.json.gz"
+    run = run_backtest(MARKET, Everything(), Terms())
+    write_run(path, run)
+    document = json.loads(gzip.decompress(path.read_bytes()))
+    assert (document.pop("gate"), document.pop("distances")) == ([], [])
+    del document["content"]
+    document["content"] = content_digest(document)
+    path.write_bytes(gzip.compress(json.dumps(document).encode()))
+    assert same(read_run(path), run)
+
+
+def test_what_the_limits_said_is_in_the_digest_of_the_run(result: RunResult) -> None:
+    assert replace(result, gate=result.gate[1:]).digest != result.digest
+
+
+@pytest.mark.parametrize(
+    "field", ["fills", "orders", "funding_payments", "refusals", "protections", "gate", "distances"]
+)
 def test_an_event_that_was_changed_or_removed_is_noticed(result: RunResult, tmp_path: Path, field: str) -> None:
     """Proves: WS-13"""
     path = tmp_path / "r.json.gz"

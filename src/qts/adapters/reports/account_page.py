@@ -60,6 +60,7 @@ def render_account_page(record: AccountRecord, digest: str) -> str:
         limits=tallies(result.gate),
         refused=refused_before(result.gate),
         distances=result.distances,
+        run_id=record.run_id,
         lines=_lines(record, digest),
         drawn=len(_drawn(record)),
         cells=row_cells,

@@ -17,9 +17,11 @@ from qts.adapters.reports.page_verdict import Outcome, RuleLine, RunPageVerdict
 from qts.adapters.reports.thinning import POINTS_MAX
 from qts.domain.ids import canonical_json
 from qts.domain.instant import format_date, format_duration, format_instant
+from qts.domain.money import plain
 from qts.research.benchmark import buy_and_hold
 from qts.research.definitions import DEFINITIONS
 from qts.research.drawdown import Episode, episodes
+from qts.research.limit_tally import refused_before, tallies
 from qts.research.metrics import MetricSheet, definitions_digest, measure_equity
 from qts.research.returns import MarkedEquity
 from qts.simulation.result import RunResult
@@ -94,6 +96,11 @@ def render_run_page(
         cost_basis=float(result.capital),
         metrics=_metric_rows(sheet, held_sheet),
         refusals=result.refusals[:REFUSALS_SHOWN],
+        limits=tallies(result.gate),
+        refused=refused_before(result.gate),
+        distances=result.distances,
+        run_id=run_id,
+        plain=plain,
         lines=_provenance_lines(result, sheet, run_id, facts or {}),
         instant=format_instant,
         date=format_date,

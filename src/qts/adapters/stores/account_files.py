@@ -9,11 +9,11 @@ import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, get_args
 
 from qts.adapters.stores.atomic import write_durably
+from qts.adapters.stores.limit_text import distance_of, distance_text
 from qts.adapters.stores.policy_files import ACCOUNT_KEYS
 from qts.adapters.stores.record_text import content_digest, json_value, packed, row_of, unpacked, value_of, values_of
 from qts.domain.errors import QtsError, StorageError
@@ -23,8 +23,8 @@ from qts.domain.virtual_books import Posting
 from qts.domain.waiver import Waiver
 from qts.risk.capital import Capital, Pool
 from qts.risk.capital_changes import Change, PoolKey
-from qts.risk.limits import LimitName, Measured, measured
-from qts.simulation.joint_result import BookSums, GateWord, JointResult, Withheld
+from qts.risk.limit_words import GateWord
+from qts.simulation.joint_result import BookSums, JointResult, Withheld
 from qts.simulation.operator_words import WordTold
 from qts.strategy.multiplexer import Halted
 from qts.worlds.account_plan import AccountPlan
@@ -172,7 +172,7 @@ def _result_text(result: JointResult) -> dict[str, object]:
         "operator": [row_of(each) for each in result.operator],
         "gate": [row_of(each) for each in result.gate],
         "withheld": [row_of(each) for each in result.withheld],
-        "distances": [_distance_text(each) for each in result.distances],
+        "distances": [distance_text(each) for each in result.distances],
         "changes": [[at, type(change).__name__, row_of(change)] for at, change in result.changes],
         "pools": [[row_of(key), row_of(pool)] for key, pool in result.capital.pools.items()],
         "journal_head": result.journal_head,
@@ -201,7 +201,7 @@ def _result(text: Mapping[str, Any]) -> JointResult:
         gate=values_of(GateWord, text["gate"]),
         withheld=values_of(Withheld, text["withheld"]),
         said={},
-        distances=tuple(_distance(each) for each in text["distances"]),
+        distances=tuple(distance_of(each) for each in text["distances"]),
         changes=tuple((at, value_of(_CHANGES[kind], row)) for at, kind, row in text["changes"]),
         capital=_capital(text["pools"]),
         journal_head=text["journal_head"],
@@ -212,19 +212,3 @@ def _result(text: Mapping[str, Any]) -> JointResult:
 def _capital(rows: list[Any]) -> Capital:
     pools: dict[PoolKey, Pool] = {value_of(PoolKey, key): value_of(Pool, pool) for key, pool in rows}
     return Capital(pools, sum((pool.total for pool in pools.values()), start=ZERO))
-
-
-_NUMBERS: Final = ("value", "bound", "base", "warn", "fits")
-
-
-def _distance_text(each: Measured) -> list[object]:
-    """What a distance is made of; the limit's own words are the program's and are not repeated."""
-    return [each.limit.name.value, each.whose, each.symbol, *(json_value(getattr(each, name)) for name in _NUMBERS)]
-
-
-def _distance(row: list[Any]) -> Measured:
-    name, whose, symbol, *numbers = row
-    known: dict[str, Any] = {
-        what: None if number is None else Decimal(number) for what, number in zip(_NUMBERS, numbers, strict=True)
-    }
-    return measured(LimitName(name), whose, symbol=symbol, **known)

@@ -1,4 +1,4 @@
-"""A run's whole record as one file: every order, fill, payment, refusal, trade and the equity curve.
+"""A run's whole record as one file: every order, fill, payment, refusal, trade, word of a limit and the equity curve.
 
 The file is what a report is drawn from and what a number can be traced to. It
 is read back as the same ``RunResult``, and only if it still has the digest it
@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from qts.adapters.stores.atomic import write_durably
+from qts.adapters.stores.limit_text import distance_of, distance_text
 from qts.adapters.stores.record_text import content_digest, packed, plain_fields, row_of, unpacked, values_of
 from qts.domain.errors import StorageError
 from qts.domain.fill import Fill, FundingPayment, Trade
+from qts.domain.money import exact_arithmetic
 from qts.domain.order import Order
 from qts.domain.waiver import Waiver
+from qts.risk.limit_words import GateWord
+from qts.risk.limits import Measured
 from qts.simulation.result import CostSplit, ProtectionChange, Provenance, Refusal, RunResult
 
 FORMAT = 2
@@ -47,6 +51,8 @@ def write_run(path: Path, result: RunResult) -> None:
         "assumptions": list(result.assumptions),
         "halted": result.halted,
         "journal_head": result.journal_head,
+        "gate": [row_of(word) for word in result.gate],
+        "distances": [distance_text(each) for each in result.distances],
     }
     for name in _EVENTS:
         document[name] = [row_of(event) for event in getattr(result, name)]
@@ -94,6 +100,8 @@ def _result(document: Mapping[str, Any]) -> RunResult:
         assumptions=tuple(document["assumptions"]),
         halted=document["halted"],
         journal_head=document["journal_head"],
+        gate=values_of(GateWord, document.get("gate", [])),  # an older record is of a run that the gate alone judged
+        distances=_distances(document.get("distances", [])),
         **columns,
         **events,
     )
@@ -103,7 +111,19 @@ def _provenance(facts: Mapping[str, Any]) -> Provenance:
     known = dict(facts)
     known["capital"] = Decimal(known["capital"])
     known["waivers"] = tuple(Waiver(name) for name in known["waivers"])
-    known["risk_limits"] = {
-        name: Decimal(value) if isinstance(value, str) else value for name, value in known["risk_limits"].items()
-    }
+    known["risk_limits"] = _bounds(known["risk_limits"])
     return Provenance(**known)
+
+
+def _bounds(facts: Mapping[str, Any]) -> dict[str, object]:
+    """Bounds by name, decimals as they were; a block of them holds others."""
+    return {name: _bounds(each) if isinstance(each, Mapping) else _bound(each) for name, each in facts.items()}
+
+
+def _bound(value: object) -> object:
+    return Decimal(value) if isinstance(value, str) else value
+
+
+def _distances(rows: list[list[Any]]) -> tuple[Measured, ...]:
+    with exact_arithmetic():
+        return tuple(distance_of(row) for row in rows)

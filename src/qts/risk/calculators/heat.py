@@ -19,11 +19,11 @@ def heat(look: Look) -> tuple[Measured, ...]:
     for each in book.positions:
         if each.position:
             side = Side.BUY if each.position > ZERO else Side.SELL
-            each_unit = _loss_per_unit(side, each.price, each.stop, policy.loss_without_stop)
+            each_unit = _known(side, each.price, each.stop, policy.loss_without_stop)
             open_heat = None if open_heat is None or each_unit is None else open_heat + abs(each.position) * each_unit
     total, fits = open_heat, None
     if order is not None:
-        per_unit = _loss_per_unit(order.side, order.worth_at, order.stop_loss, policy.loss_without_stop)
+        per_unit = _known(order.side, order.worth_at, order.stop_loss, policy.loss_without_stop)
         total = None if open_heat is None or per_unit is None else open_heat + order.opens * per_unit
         if open_heat is not None and per_unit:
             fits = max(ZERO, (policy.heat_max * book.equity - open_heat) / per_unit)
@@ -39,7 +39,10 @@ def heat(look: Look) -> tuple[Measured, ...]:
     )
 
 
-def _loss_per_unit(side: Side, price: Decimal | None, stop: Decimal | None, without_stop: Decimal) -> Decimal | None:
-    if price is None:
-        return None
+def loss_per_unit(side: Side, price: Decimal, stop: Decimal | None, without_stop: Decimal) -> Decimal:
+    """What one unit on ``side`` would lose at its stop, quote per base, 0 or more."""
     return price * without_stop if stop is None else max(ZERO, (price - stop) * side.sign)
+
+
+def _known(side: Side, price: Decimal | None, stop: Decimal | None, without_stop: Decimal) -> Decimal | None:
+    return None if price is None else loss_per_unit(side, price, stop, without_stop)

@@ -70,7 +70,7 @@ def _measured(
     found = measured(
         LimitName.STOP_BEFORE_LIQUIDATION, look.book.whose, value=value, bound=ZERO, base=price, symbol=held.symbol
     )
-    return replace(found, sentence=f"{found.sentence}: {said}") if order is not None and said else found
+    return replace(found, note=said) if order is not None and said else found
 
 
 def _beyond(facts: StopFacts, price: Decimal) -> tuple[Decimal | None, str]:
