@@ -11,6 +11,9 @@ ORDER_PATH = Figure(
     contenders=(
         Contender(name="qts", command=("-m", "benchmarks.contenders.qts_orders", *_BARS)),
         Contender(
+            name="qts, the gate alone", command=("-m", "benchmarks.contenders.qts_orders", *_BARS, "--gate-alone")
+        ),
+        Contender(
             name="nautilus 2",
             command=("-m", "benchmarks.contenders.nautilus_orders", *_BARS),
             environment=Environment.NAUTILUS,
@@ -19,6 +22,11 @@ ORDER_PATH = Figure(
     targets=(
         Target(requirement="PF-4", subject="qts", aim=30, floor=60),
         Target(requirement="PF-4", subject="qts", against="nautilus 2", aim=1, floor=0.5),
+        Target(requirement="PF-4", subject="qts, the gate alone", aim=30, floor=60),
     ),
-    notes={"qts": "every check, journaled (hash-chained rows), the exact book, the trade list and the digest included"},
+    notes={
+        "qts": "every check and every staged limit, journaled (hash-chained rows), the exact book, the trade list "
+        "and the digest included",
+        "qts, the gate alone": "the same without the staged limits, as before there were any",
+    },
 )
