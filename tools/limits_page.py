@@ -30,7 +30,7 @@ side; `qts risk status RUN` says how far each was when the run ended. Both stand
 """
 
 _BASES = {
-    BaseOf.START: "capital",
+    BaseOf.CAPITAL: "capital, with what was realised since",
     BaseOf.DAY: "equity at 00:00 UTC",
     BaseOf.PEAK: "peak equity",
     BaseOf.NOW: "equity now",

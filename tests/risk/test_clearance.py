@@ -149,7 +149,7 @@ def test_what_is_waved_through_is_what_every_limit_lets_through_in_silence(
         desk = LimitDesk(book, policies, alone=OWN)
         memory = desk.memory(OWN)
         remember(memory, book.equity, data.draw)
-        cleared = Clearance(policies, OWN, memory, book.capital).clears(order, state, book.stop)
+        cleared = Clearance(policies, OWN, memory).clears(order, state, book.stop, book.capital)
         adds = not book.position or order.effect is Effect.REDUCE or book.position * order.side.sign > 0
         cleared = cleared and adds and book.is_far(order, account.liquidation_distance_min)
         cleared = cleared and not desk.is_reached(stop, order, instrument(), OWN, PRICE)
@@ -160,36 +160,39 @@ def test_what_is_waved_through_is_what_every_limit_lets_through_in_silence(
             assert desk.words == []
 
 
+CAPITAL = Decimal(10_000)
+
+
 def test_an_ordinary_order_takes_the_short_way_and_one_at_a_bound_does_not() -> None:
     """Each of the reasons a limit has to speak closes it; at the bound itself, which is allowed, it stays open."""
     policies = LimitPolicies(account=LimitPolicy(order_notional_max=Decimal(9000)))
     memory = BookMemory()
     memory.mark(Decimal(10_000), NOW)
-    clearance = Clearance(policies, OWN, memory, Decimal(10_000))
+    clearance = Clearance(policies, OWN, memory)
     entry = Order(
         "x", SYMBOL, Side.BUY, OrderType.MARKET, Decimal(90), Effect.INCREASE, None, Decimal(99), None, NOW, None, ""
     )
     flat = AccountState(ZERO, ZERO, ZERO, Decimal(10_000), PRICE, NOW)
     long = replace(flat, position=Decimal(10))
     limit = replace(entry, type=OrderType.LIMIT, price=Decimal(98), quantity=Decimal(50))
-    assert clearance.clears(entry, flat, None)
-    assert clearance.clears(limit, flat, None)
-    assert clearance.clears(replace(entry, quantity=Decimal(80)), long, Decimal(95))
-    assert not clearance.clears(replace(entry, quantity=Decimal("90.001")), flat, None)  # the order's notional
-    assert not clearance.clears(replace(entry, stop_loss=Decimal(93)), flat, None)  # heat
-    assert not clearance.clears(replace(entry, stop_loss=None), flat, None)  # heat, without a stop
-    assert not clearance.clears(replace(limit, price=Decimal("97.99")), flat, None)  # the collar
-    assert not clearance.clears(replace(entry, quantity=Decimal("90")), long, Decimal(48))  # heat of both
-    assert not clearance.clears(entry, replace(flat, last_price=None), None)
-    assert not clearance.clears(entry, replace(flat, price_known_at=NOW - 60_001), None)
-    assert not clearance.clears(entry, replace(flat, pending_buy=Decimal(1)), None)
+    assert clearance.clears(entry, flat, None, CAPITAL)
+    assert clearance.clears(limit, flat, None, CAPITAL)
+    assert clearance.clears(replace(entry, quantity=Decimal(80)), long, Decimal(95), CAPITAL)
+    assert not clearance.clears(replace(entry, quantity=Decimal("90.001")), flat, None, CAPITAL)  # the order's notional
+    assert not clearance.clears(replace(entry, stop_loss=Decimal(93)), flat, None, CAPITAL)  # heat
+    assert not clearance.clears(replace(entry, stop_loss=None), flat, None, CAPITAL)  # heat, without a stop
+    assert not clearance.clears(replace(limit, price=Decimal("97.99")), flat, None, CAPITAL)  # the collar
+    assert not clearance.clears(replace(entry, quantity=Decimal("90")), long, Decimal(48), CAPITAL)  # heat of both
+    assert not clearance.clears(entry, replace(flat, last_price=None), None, CAPITAL)
+    assert not clearance.clears(entry, replace(flat, price_known_at=NOW - 60_001), None, CAPITAL)
+    assert not clearance.clears(entry, replace(flat, pending_buy=Decimal(1)), None, CAPITAL)
     memory.mark(Decimal(9700), NOW)  # the day's loss
-    assert not clearance.clears(replace(entry, quantity=Decimal(1)), flat, None)
+    assert not clearance.clears(replace(entry, quantity=Decimal(1)), flat, None, CAPITAL)
     memory.mark(Decimal(9701), NOW)
-    assert clearance.clears(replace(entry, quantity=Decimal(1)), flat, None)
+    assert clearance.clears(replace(entry, quantity=Decimal(1)), flat, None, CAPITAL)
     for _ in range(5):
         memory.count_order(NOW)
-    assert not clearance.clears(replace(entry, quantity=Decimal(1)), flat, None)
+    assert not clearance.clears(replace(entry, quantity=Decimal(1)), flat, None, CAPITAL)
 
 
 @given(

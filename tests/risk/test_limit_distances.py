@@ -50,7 +50,7 @@ def test_every_limit_of_every_book_shows_its_value_its_bound_and_its_distance() 
         assert shown["stops"]
         assert shown["resets"]
         assert each.limit.name.value in each.sentence
-        if each.limit.base in (BaseOf.START, BaseOf.DAY, BaseOf.PEAK, BaseOf.NOW):
+        if each.limit.base in (BaseOf.CAPITAL, BaseOf.DAY, BaseOf.PEAK, BaseOf.NOW):
             assert each.base == 10_000
 
 

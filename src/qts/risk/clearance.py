@@ -25,12 +25,11 @@ _REDUCE: Final = Effect.REDUCE
 class Clearance:
     """The bounds of one strategy and of the account that is all its own.
 
-    memory: of the book, marked at each instant of decision. capital: what the strategy was given, quote.
+    memory: of the book, marked at each instant of decision.
     """
 
     __slots__ = (
         "_age_ms",
-        "_capital",
         "_collar",
         "_daily_loss",
         "_drawdown",
@@ -45,9 +44,8 @@ class Clearance:
         "_without_stop",
     )
 
-    def __init__(self, policies: LimitPolicies, strategy_id: str, memory: BookMemory, capital: Decimal) -> None:
+    def __init__(self, policies: LimitPolicies, strategy_id: str, memory: BookMemory) -> None:
         self._memory = memory
-        self._capital = capital
         own, account = policies.of(strategy_id), policies.account
         both = (own, account)
         self._age_ms = own.data_age_ms_max
@@ -66,14 +64,14 @@ class Clearance:
         self._orders = min(*rates[0], *rates[1])
 
     def clears(  # noqa: C901, PLR0911, PLR0912 - one comparison after the other, each a limit's
-        self, order: Order, state: AccountState, stop: Decimal | None
+        self, order: Order, state: AccountState, stop: Decimal | None, capital: Decimal
     ) -> bool:
         """Whether no limit but those of liquidation has anything to say, at the instant the order is made.
 
-        state: what the gate was shown. stop: of the position. The order is the first of its round that increases, and
-        none sent before it is still at work.
+        state: what the gate was shown. stop: of the position. capital: what the strategy has of its own, quote. The
+        order is the first of its round that increases, and none sent before it is still at work.
         """
-        memory, capital = self._memory, self._capital
+        memory = self._memory
         equity = memory.equity
         price, now = state.last_price, order.created_at
         if price is None or equity is None or not (price > ZERO and equity > ZERO and capital > ZERO):

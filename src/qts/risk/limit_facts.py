@@ -93,7 +93,7 @@ class PositionFacts:
 class BookFacts:
     """A strategy's own book, or the account's.
 
-    whose: the strategy's id, or ``ACCOUNT``. capital: what was allotted to it; of
+    whose: the strategy's id, or ``ACCOUNT``. capital: what was allotted to it, with what was realised since; of
     the account, its equity. heat_in_flight: what working orders would lose at
     their stops, once filled, 0 or more.
     """

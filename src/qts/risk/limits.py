@@ -45,7 +45,7 @@ class LimitName(StrEnum):
 class BaseOf(StrEnum):
     """What a value is a share of."""
 
-    START = "start"  # the capital that was allotted; of the account, its equity
+    CAPITAL = "capital"  # what was allotted, with what was realised since; of the account, its equity
     DAY = "day"  # equity when the UTC day began
     PEAK = "peak"  # the highest equity so far
     NOW = "now"  # equity at this moment
@@ -246,7 +246,7 @@ _ALL = (
         "how far the order's price is from the last price, as a share of it",
     ),
     _limit(
-        (_N.ORDER_SIZE, _C.ORDER_NOTIONAL_ABOVE_LIMIT, _B.START, _U.FRACTION, _D.ABOVE),
+        (_N.ORDER_SIZE, _C.ORDER_NOTIONAL_ABOVE_LIMIT, _B.CAPITAL, _U.FRACTION, _D.ABOVE),
         "the order's notional as a share of the strategy's capital",
     ),
     _limit(
@@ -266,7 +266,7 @@ _ALL = (
         "the notional of longs less that of shorts, toward the order's side, as a share of equity",
     ),
     _limit(
-        (_N.LEVERAGE, _C.LEVERAGE_ABOVE_CAP, _B.START, _U.FRACTION, _D.ABOVE),
+        (_N.LEVERAGE, _C.LEVERAGE_ABOVE_CAP, _B.CAPITAL, _U.FRACTION, _D.ABOVE),
         "the notional of all positions, working orders filled, over the capital behind them",
     ),
     _limit(

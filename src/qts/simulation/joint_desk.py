@@ -68,8 +68,7 @@ class JointDesk:
             )
             for symbol, each in symbols.items()
         }
-        capitals = {each.strategy_id: each.capital for each in members.values()}
-        self.limits = JointLimits(symbols, capitals, terms.policies, line.controller, terms.frictions.leverage)
+        self.limits = JointLimits(symbols, members, money, terms, line.controller)
         self._guard = StopGuard(terms.policies, terms.frictions.leverage, self.limits.blocked)
         self.withheld: list[Withheld] = []
         self.said: dict[str, list[tuple[Instant, str, object]]] = {each: [] for each in members}

@@ -22,26 +22,29 @@ from qts.risk.limit_words import GateWord
 from qts.risk.limits import Measured
 from qts.risk.liquidation import Backing, MarginMode
 from qts.risk.stages import Verdict
+from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_symbol import JointSymbol
+from qts.simulation.joint_terms import JointTerms
 
 
 class JointLimits:
-    """words: what the limits did, in order. capitals: by strategy, quote. policies: None for no staged limits."""
+    """words: what the limits did, in order; none where the terms have no policies."""
 
     def __init__(
         self,
         symbols: Mapping[str, JointSymbol],
-        capitals: Mapping[str, Decimal],
-        policies: LimitPolicies | None,
+        strategy_ids: Iterable[str],
+        money: JointMoney,
+        terms: JointTerms,
         controller: ExecutionController,
-        leverage: int,
     ) -> None:
         self._symbols = symbols
-        self._capitals = dict(sorted(capitals.items()))
+        self._strategy_ids = sorted(strategy_ids)
+        self._money = money
         self._controller = controller
-        self._leverage = leverage
-        self._asks = policies is not None
-        policies = LimitPolicies() if policies is None else policies
+        self._leverage = terms.frictions.leverage
+        self._asks = terms.policies is not None
+        policies = LimitPolicies() if terms.policies is None else terms.policies
         if any(each.columns.brackets is None for each in symbols.values()):
             policies = policies.without_liquidation()
         self._desk = LimitDesk(self, policies)
@@ -56,7 +59,7 @@ class JointLimits:
         if not self._asks:
             return
         self._now = now
-        worth = dict.fromkeys(self._capitals, ZERO)
+        worth = dict.fromkeys(self._strategy_ids, ZERO)
         for each in self._symbols.values():
             self._tell_sides(each)
             price = each.marked_at
@@ -110,7 +113,7 @@ class JointLimits:
         if not self._asks:
             return ()
         self.mark(now)
-        return self._desk.distances(self._capitals, now)
+        return self._desk.distances(self._strategy_ids, now)
 
     def blocked(self, word: GateWord) -> None:
         self.words.append(word)
@@ -119,7 +122,7 @@ class JointLimits:
 
     def worth(self, whose: str) -> tuple[Decimal, Decimal]:
         equity = self._marked[whose]
-        return (equity if whose == ACCOUNT else self._capitals[whose]), equity
+        return (equity if whose == ACCOUNT else self._money.pool(whose).total), equity
 
     def held(self, whose: str, whom: Collection[str]) -> Iterable[BookOn]:
         for each in self._symbols.values():

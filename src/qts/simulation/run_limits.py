@@ -55,7 +55,7 @@ class RunLimits:
         self._distance_min = policies.account.liquidation_distance_min
         self._asks_of_stops = bool(policies.account.stop_buffer)
         self._memory = self._desk.memory(OWN)
-        self._clearance = Clearance(policies, OWN, self._memory, venue.book.capital)
+        self._clearance = Clearance(policies, OWN, self._memory)
         self._venue = venue
         self._book = venue.book
         self._instrument: Instrument = venue.instrument
@@ -157,7 +157,7 @@ class RunLimits:
 
     def _clears(self, order: Order, state: AccountState, price: Decimal) -> bool:
         own = self._controller.stop_of(order.symbol) if state.position else None
-        if not self._clearance.clears(order, state, own):
+        if not self._clearance.clears(order, state, own, self._book.wallet):
             return False
         if self._distance_min and not self._is_far(order, state):
             return False
@@ -190,7 +190,7 @@ class RunLimits:
     def worth(self, whose: str) -> tuple[Decimal, Decimal]:
         equity = self._memory.equity
         assert equity is not None, "the close of the decision is marked"
-        return (equity if whose == ACCOUNT else self._book.capital), equity
+        return (equity if whose == ACCOUNT else self._book.wallet), equity
 
     def held(self, whose: str, whom: Collection[str]) -> Iterable[BookOn]:  # noqa: ARG002 - there is one strategy
         book, price, symbol = self._book, self._price, self._instrument.symbol
