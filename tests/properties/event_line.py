@@ -88,6 +88,7 @@ class EventLine:
             interval_ms=self._bars.interval_ms,
             leverage=frictions.leverage,
             cost_rate=frictions.expected_cost_rate(),
+            rounding=frictions.rounding(dataset.instrument.tick),
         )
         self._cycle = DecisionCycle(ways, RiskGate(rules_of(terms.limits)))
         self._cursor = Cursor()

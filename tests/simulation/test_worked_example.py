@@ -56,9 +56,9 @@ def test_the_page_tells_the_trade_the_engine_made(run: RunResult) -> None:
     assert (trade.side, trade.exit_cause) == (Side.SELL, Cause.STOP_LOSS)
     assert trade.quantity == _number(r"rounded down to the lot: ([\d.]+)")
     assert entry.price == _number(r"sold at .*rounded down to the tick: ([\d.]+)")
-    assert entry.fee == _number(r"fee += 7\.221 x 8365\.65 x 0\.0005 = ([\d.]+)")
+    assert entry.fee == _number(r"fee += 7\.220 x 8365\.65 x 0\.0005 = ([\d.]+)")
     assert exit_.price == _number(r"bought at .*rounded up to the tick: ([\d.]+)")
-    assert exit_.fee == _number(r"fee += 7\.221 x 8632\.47 x 0\.0005 = ([\d.]+)")
+    assert exit_.fee == _number(r"fee += 7\.220 x 8632\.47 x 0\.0005 = ([\d.]+)")
     assert trade.slippage == _number(r"8365\.65\) = ([\d.]+)") + _number(r"8631\.60\) = ([\d.]+)")
     assert trade.gross_pnl == _number(r"price: .* \| (-[\d.]+) \|")
     assert -trade.fees == _number(r"fees: .* \| (-[\d.]+) \|")
@@ -78,7 +78,7 @@ def test_the_page_lists_every_funding_payment(run: RunResult) -> None:
 
 def test_the_arithmetic_of_the_page_adds_up() -> None:
     """Every line of the form ``a op b ... = c`` is true as written, rounded where the page says so."""
-    sold, bought, quantity = Decimal("8365.65"), Decimal("8632.47"), Decimal("7.221")
+    sold, bought, quantity = Decimal("8365.65"), Decimal("8632.47"), Decimal("7.220")
     fees = (quantity * sold + quantity * bought) * Decimal("0.0005")
     assert round(quantity * (sold - bought), 8) == _number(r"price: .* \| (-[\d.]+) \|")
     assert round(-fees, 8) == _number(r"fees: .* \| (-[\d.]+) \|")

@@ -175,7 +175,10 @@ class VirtualBooks:
     def fill(
         self, order_id: str, side: Side, quantity: Decimal, price: Decimal, fee: Decimal, *, shares: Iterable[Share]
     ) -> tuple[Posting, ...]:
-        """A fill of an order of the account. shares: the order's own, the same at each of its fills."""
+        """A fill of an order of the account. shares: the order's own, the same at each of its fills.
+
+        What a share that closes gets beyond what its book still holds is nobody's: it has been closed another way.
+        """
         given = sorted(shares, key=lambda share: share.key)
         self._known(share.strategy_id for share in given)
         sizes = [share.quantity for share in given]
@@ -184,10 +187,14 @@ class VirtualBooks:
         whole = sum(sizes, start=ZERO)
         earlier = due(min(before, whole), sizes, self._lot)
         by_now = due(min(after, whole), sizes, self._lot)
-        parts = [
-            _Part(share.strategy_id, share.order_id, side, now - then, PostingKind.FILL)
-            for share, then, now in zip(given, earlier, by_now, strict=True)
-        ]
+        held = {share.strategy_id: self._books[share.strategy_id].opposing(side) for share in given}
+        parts = []
+        for share, then, now in zip(given, earlier, by_now, strict=True):
+            part = now - then
+            if share.closes:
+                part = min(part, held[share.strategy_id])
+                held[share.strategy_id] -= part
+            parts.append(_Part(share.strategy_id, share.order_id, side, part, PostingKind.FILL))
         postings = self._post(parts + self._foreign(side, quantity, parts), price, fee)
         self._come[order_id] = after
         return postings

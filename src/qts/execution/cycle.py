@@ -70,7 +70,7 @@ class Ways:
 
     interval_ms: the bar interval, which limit orders' lives are counted in.
     leverage: the account's setting. cost_rate: expected fee and slippage of one
-    way, fraction of notional.
+    way, fraction of notional. rounding: of a taker's price at most, quote per base.
     """
 
     instrument: Instrument
@@ -78,6 +78,7 @@ class Ways:
     interval_ms: Duration
     leverage: int
     cost_rate: Decimal
+    rounding: Decimal = ZERO
 
 
 class DecisionCycle:
@@ -264,6 +265,7 @@ class _Draft:
             leverage=self._ways.leverage,
             leverage_max=limits.leverage_max,
             risk_per_trade=limits.risk_per_trade,
+            rounding=self._ways.rounding,
         )
         if intent.weight is not None:
             wanted = exact(float(intent.weight)) * state.equity / entry

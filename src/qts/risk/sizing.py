@@ -14,7 +14,8 @@ elsewhere, so that strategies which keep to theirs keep the account to its own; 
 free margin; and rounded down to the lot. What is less than a lot, or worth less
 than the instrument's minimum, is refused where orders are made of it
 (execution/cycle.py), never rounded up. Costs are estimated with the entry for the
-way in and the stop for the way out.
+way in and the stop for the way out; where there is slippage, the price of either may
+be rounded by a tick.
 """
 
 from decimal import Decimal
@@ -32,6 +33,7 @@ class SizingFacts:
     free of margin; elsewhere: notional held and asked for on other symbols, 0 or
     more; all quote. held: what is held and asked for on the same side, base units,
     0 or more. cost_rate: fee and slippage of one way, fraction of notional.
+    rounding: what a taker's price is rounded against us by at most, quote per base.
     leverage: the account's setting for the symbol.
     """
 
@@ -44,6 +46,7 @@ class SizingFacts:
     leverage: int
     leverage_max: Decimal
     risk_per_trade: Decimal
+    rounding: Decimal = ZERO
 
     @property
     def capital(self) -> Decimal:
@@ -53,7 +56,7 @@ class SizingFacts:
 
 def quantity_for_stop(entry: Decimal, stop: Decimal, instrument: Instrument, facts: SizingFacts) -> Decimal:
     """Base units, on the lot grid, 0 when even one lot is too much. entry, stop: quote per base, not equal."""
-    loss_per_unit = abs(entry - stop) + (entry + stop) * facts.cost_rate
+    loss_per_unit = abs(entry - stop) + (entry + stop) * facts.cost_rate + 2 * facts.rounding
     wanted = max(ZERO, facts.capital * facts.risk_per_trade / loss_per_unit - facts.held)
     return instrument.quantity_down(min(wanted, quantity_allowed(entry, facts)))
 

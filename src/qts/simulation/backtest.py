@@ -143,6 +143,7 @@ class _Run:
             interval_ms=self._bars.interval_ms,
             leverage=terms.frictions.leverage,
             cost_rate=terms.frictions.expected_cost_rate(),
+            rounding=terms.frictions.rounding(dataset.instrument.tick),
         )
         self._cycle = DecisionCycle(ways, gate)
         self._cursor = Cursor()

@@ -122,6 +122,11 @@ class Frictions:
         rate = self.fee_rate_maker if liquidity is _MAKER else self.fee_rate_taker
         return (quantity * price * rate).quantize(MONEY_GRID, ROUND_HALF_EVEN)
 
+    def rounding(self, tick: Decimal) -> Decimal:
+        """What a taker's price with its slippage is rounded against him by at most, quote per base; for sizing."""
+        is_on_grid = isinstance(self.slippage, FixedSlippage) and not self.slippage.bps
+        return Decimal(0) if is_on_grid else tick
+
     def expected_cost_rate(self) -> Decimal:
         """Fee and slippage of one taker fill as a fraction of notional, as far as known before the bar; for sizing.
 

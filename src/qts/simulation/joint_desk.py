@@ -19,6 +19,7 @@ from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.execution.contracts import OrderDecision
 from qts.execution.cycle import DecisionCycle, Desk, Plan, Ways
+from qts.risk.capital_changes import PoolState
 from qts.risk.gate import AccountState, Approved, RiskGate
 from qts.risk.limit_state import ACCOUNT
 from qts.risk.limit_words import GateWord
@@ -63,6 +64,7 @@ class JointDesk:
                     interval_ms=each.dataset.bars.interval_ms,
                     leverage=terms.frictions.leverage,
                     cost_rate=terms.frictions.expected_cost_rate(),
+                    rounding=terms.frictions.rounding(each.instrument.tick),
                 ),
                 self._gate,
             )
@@ -111,6 +113,19 @@ class JointDesk:
         decisions.sort(key=lambda each: each.order.effect is not Effect.REDUCE)
         return tuple(decisions)
 
+    def drop_crosses(self, each: JointSymbol, now: Instant) -> None:
+        """What was to be crossed and may not be opened any more, since somebody stopped the account or a strategy."""
+        is_open = not each.flattening and self._line.controller.account.why_no_increase(each.symbol, "") is None
+        each.drop_entries(lambda who: is_open and self._money.pool(who).state is PoolState.ACTIVE)
+        dropped, each.dropped = each.dropped, []
+        for share in dropped:
+            reason = "what was to be crossed waited, and may not be opened any more"
+            self.withheld.append(
+                Withheld(
+                    at=now, strategy_id=share.strategy_id, symbol=each.symbol, quantity=share.quantity, reason=reason
+                )
+            )
+
     def release_ended(self) -> None:
         """What orders reserved that have ended since this was done last is free again."""
         crossing = {
@@ -127,8 +142,7 @@ class JointDesk:
         quantity = position.copy_abs() - self._money.coming.leaving(strategy_id, each.symbol)
         if not quantity > ZERO:
             return []
-        self._ordinal += 1
-        order_id, side = f"{each.symbol}-{now}-v{self._ordinal}", Side.SELL if position > ZERO else Side.BUY
+        order_id, side = f"{each.symbol}-{now}-out", Side.SELL if position > ZERO else Side.BUY
         order = Order(
             order_id, each.symbol, side, OrderType.MARKET, quantity, Effect.REDUCE, None, None, None, now, None, why
         )

@@ -164,7 +164,8 @@ class _JointRun:
     def _happen(self, at: Instant, present: list[JointSymbol]) -> None:
         self._reach(at)
         for each in present:
-            if each.crossing or each.flattening:
+            if each.crossing or each.dropped or each.flattening:
+                self._desk.drop_crosses(each, at)
                 opened = each.instrument.price(float(each.dataset.bars.open[each.row]))
                 each.cross_at(opened)
                 if each.flattening:

@@ -12,7 +12,7 @@ strategy's own one that the bar touched and the venue's did not serve is an exit
 at the close of that bar (``fired``): a bar does not tell when it was touched.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -82,6 +82,7 @@ class JointSymbol:
         self.pairs: dict[str, OwnPair] = {}
         self.postings: list[tuple[int, Posting]] = []
         self.crossing: list[Cross] = []
+        self.dropped: list[Share] = []  # of crosses that were undone, until they are told of
         self.fills = 0
         self.row = -1
         self.flattening = False
@@ -90,6 +91,10 @@ class JointSymbol:
         self._orders = orders
         self._shares: dict[str, tuple[Share, ...]] = {}
         self._brought: dict[tuple[str, str], OwnPair] = {}
+        self._early: dict[str, tuple[bool, OwnPair]] = {}  # of an entry that filled before the other side was closed
+        self._long: dict[str, bool] = {}
+        self._liquidity = Liquidity.TAKER
+        self._own_numbers: dict[str, int] = {}
         self._forced: tuple[Posting, ...] = ()
         self._net_said: tuple[Decimal | None, Decimal | None] = (None, None)
         self._held = {each: HeldColumns(book.holding()) for each, book in self.books.books.items()}
@@ -160,8 +165,19 @@ class JointSymbol:
     def cross_at(self, price: Decimal) -> None:
         """What strategies wanted of each other at the last close, at the first price that came after it."""
         crossing, self.crossing = self.crossing, []
+        self._liquidity = Liquidity.TAKER
         for cross in crossing:
             self._post(self.books.cross(cross, price))
+
+    def drop_entries(self, may_open: Callable[[str], bool]) -> None:
+        """Undo, on both sides, crosses that wait and would open something for a strategy that may not any more."""
+        dropped = [
+            cross
+            for cross in self.crossing
+            if any(not share.closes and not may_open(share.strategy_id) for share in (cross.buyer, cross.seller))
+        ]
+        self.crossing = [cross for cross in self.crossing if cross not in dropped]
+        self.dropped += [share for cross in dropped for share in (cross.buyer, cross.seller)]
 
     def close_flat(self, price: Decimal) -> None:
         """Where the net is flat, no order is needed to close every book: they close against each other."""
@@ -170,6 +186,7 @@ class JointSymbol:
 
     def heard(self, fill: Fill) -> None:
         self.fills += 1
+        self._liquidity = fill.liquidity
         kind = _FORCED.get(fill.cause)
         record = self._orders.find(fill.order_id)
         if kind is not None:
@@ -221,8 +238,9 @@ class JointSymbol:
 
     def _own_fill(self, posting: Posting) -> Fill:
         """The strategy's part of what happened, as if it had the account alone; a bar does not tell the instant."""
+        number = self._own_numbers[posting.strategy_id] = self._own_numbers.get(posting.strategy_id, 0) + 1
         return Fill(
-            fill_id=f"{self.symbol}-own{len(self.postings)}",
+            fill_id=f"{self.symbol}-{number}",
             order_id=posting.order_id,
             symbol=self.symbol,
             side=Side.BUY if posting.quantity > ZERO else Side.SELL,
@@ -230,20 +248,29 @@ class JointSymbol:
             price=posting.price,
             reference_price=posting.price,
             fee=posting.fee,
-            liquidity=Liquidity.TAKER,
+            liquidity=self._liquidity,
             cause=_CAUSES.get(posting.kind, Cause.ORDER),
             realized_pnl=posting.realized_pnl,
             occurred_at=int(self.dataset.bars.opened_at[self.row]),
         )
 
     def _protected(self, posting: Posting) -> None:
-        """An entry's own pair is the position's from its first fill on; what is flat has none."""
-        book = self.books.books[posting.strategy_id]
-        brought = self._brought.get((posting.strategy_id, posting.order_id))
-        if not book.position:
-            self.pairs.pop(posting.strategy_id, None)
-        elif brought is not None and (posting.quantity > ZERO) is (book.position > ZERO):
-            self.pairs[posting.strategy_id] = OwnPair(brought.stop, brought.target)
+        """An entry's own pair is the position's from its first fill on, and what is moved since stays moved.
+
+        A price it does not bring stays as it is; what is flat, or on the other side, has none of it.
+        """
+        whose = posting.strategy_id
+        position, buys = self.books.books[whose].position, posting.quantity > ZERO
+        brought = self._brought.pop((whose, posting.order_id), None)
+        if not position or (position > ZERO) is not self._long.get(whose):
+            self.pairs.pop(whose, None)
+            self._long[whose] = position > ZERO
+        if brought is not None:
+            self._early[whose] = (buys, brought)
+        early = self._early.get(whose)
+        if position and early is not None and early[0] is (position > ZERO):
+            del self._early[whose]
+            self.move_pair(whose, early[1].stop, early[1].target)
 
     # -- protection ------------------------------------------------------------------------------
 

@@ -145,6 +145,7 @@ class OperatorScript:
 
     def _leave(self, word: Word, symbols: Iterable[str]) -> _Answer | None:
         for symbol in symbols:
+            self._symbols[symbol].drop_entries(lambda _: False)
             self._symbols[symbol].flattening = not self._symbols[symbol].is_flat
         self._tell_machine(word)
         return self._begin(word, symbols)
