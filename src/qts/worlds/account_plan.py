@@ -38,7 +38,7 @@ class MemberBlock(PolicyBlock):
     """A catalogue name, `FILE.py` or `FILE.py:Class`, as `qts submit` takes it."""
     symbols: Annotated[tuple[Name, ...], Field(min_length=1, max_length=500)]
     """What it trades."""
-    capital: Annotated[Exact, Field(ge=MONEY_GRID, le=10**12)]
+    capital: Annotated[Exact, Field(gt=0, ge=MONEY_GRID, le=10**12)]
     """Its money, quote, for all its symbols together."""
     parameters: Mapping[str, object] = {}
     """Parameters of the strategy, by name."""
