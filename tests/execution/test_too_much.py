@@ -14,7 +14,7 @@ from qts.domain.order_lifecycle import OrderEvent, OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionSettings
 from qts.execution.commands import CancelOrder, QueryOrder, TakeSnapshot
-from qts.execution.contracts import Role
+from qts.execution.contracts import Role, SplitOrder
 from qts.execution.events import (
     AccountUpdate,
     CancelAck,
@@ -127,8 +127,7 @@ def test_an_overfilled_exit_or_stop_is_flagged(what):
     assert SafetyCode.FS070 in desk.codes
 
 
-@pytest.mark.parametrize("unknown", [True, False])
-def test_an_exit_does_not_die_of_a_target_nobody_confirms(unknown):
+def with_a_target() -> tuple[Desk, SplitOrder]:
     desk = Desk()
     desk.decide(desk.decision(stop="90", target="110"))
     entry = desk.only_sent
@@ -136,12 +135,29 @@ def test_an_exit_does_not_die_of_a_target_nobody_confirms(unknown):
     desk.fill(entry)
     stop, target = desk.sent
     desk.accept(stop)
-    desk.lose(target) if unknown else desk.accept(target)
+    return desk, target
+
+
+def test_an_exit_does_not_wait_for_a_target_of_which_nobody_knows():
+    desk, target = with_a_target()
+    desk.lose(target)
     desk.decide(desk.decision(Side.SELL, "1", reduce=True))
-    if not unknown:
-        desk.tell(CancelAck(target.client_id, CancelOutcome.UNKNOWN))
     desk.after(30_000)
     assert [order for order in desk.all_sent if order.role is Role.EXIT]
+
+
+def test_an_exit_that_its_own_target_keeps_back_does_not_end_in_silence():
+    """The venue would refuse it while the target rests: it ends, and says so.
+
+    Reaches: FS090
+    """
+    desk, target = with_a_target()
+    desk.accept(target)
+    desk.decide(desk.decision(Side.SELL, "1", reduce=True))
+    desk.tell(CancelAck(target.client_id, CancelOutcome.UNKNOWN))
+    desk.after(30_000)
+    assert desk.codes == [SafetyCode.FS090]
+    assert desk.results[-1].reason == "nothing was sent in time"
 
 
 def test_an_exit_above_the_largest_market_order_is_sliced():

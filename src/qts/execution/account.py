@@ -94,7 +94,6 @@ class ExecutionAccount:
     def ask_cancel(self, record: OrderRecord, now: Instant) -> None:
         order = record.order
         record.cancel_asked_at = now
-        record.cancel_tries += 1
         if not self.connected:
             return  # it would reach nobody; asked again once somebody hears
         self.out.append(CancelOrder(order.client_id, order.symbol, order.is_conditional))

@@ -33,14 +33,13 @@ class OrderRecord:
     filled, notional: the sum of its trades. told: the cumulative quantity the venue named; told above
     filled means that a trade has not been heard yet: the end of such an order is
     not the end of its fills. accepted_at: when the venue was first known to work it. code: the venue's error code
-    when it refused, else 0. cancel_tries: how often its end was asked for. doubted_at: since when the venue has to say
+    when it refused, else 0. doubted_at: since when the venue has to say
     again that it works it, None while it need not. unnamed: it ended and the venue did not say how much had filled.
     """
 
     __slots__ = (
         "accepted_at",
         "cancel_asked_at",
-        "cancel_tries",
         "code",
         "doubted_at",
         "filled",
@@ -64,7 +63,6 @@ class OrderRecord:
         self.sent_at = now
         self.updated_at = now
         self.cancel_asked_at: Instant | None = None
-        self.cancel_tries = 0
         self.accepted_at: Instant | None = None
         self.code = 0
         self.doubted_at: Instant | None = None

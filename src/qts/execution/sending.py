@@ -15,12 +15,8 @@ from qts.domain.order_lifecycle import OrderState
 from qts.execution.account import ExecutionAccount
 from qts.execution.contracts import Role, SplitAlgorithm, SplitOrder
 from qts.execution.executions import Execution
-from qts.execution.orders import OrderRecord
 
 _UNKNOWN = OrderState.UNKNOWN
-
-
-CANCEL_TRIES_MAX = 3
 
 
 class Sending:
@@ -101,7 +97,7 @@ class Sending:
             return account.unknown_on(symbol)  # it counts as filled and as not filled until evidence decides
         if account.live_on(symbol, Role.ESCAPE):
             return True  # the escape has promised the position; its end says what is left
-        targets = [each for each in account.live_on(symbol, Role.TAKE_PROFIT) if not _is_past_waiting(each)]
+        targets = [each for each in account.live_on(symbol, Role.TAKE_PROFIT) if not each.is_asked_and_unknown]
         if any(each.cancel_asked_at is None for each in targets):
             account.touched[symbol] = None  # protection takes the target out of the way
         return bool(targets) or self._is_in_the_way(x, order, now)
@@ -134,8 +130,3 @@ class Sending:
             elif not other.ending:
                 self._give_up(other, "a newer exit takes its place", now)
         return bool(self._account.live_on(order.symbol, Role.EXIT))
-
-
-def _is_past_waiting(target: OrderRecord) -> bool:
-    """An exit waits for a target to go, not for ever: in the end the venue may say what stands in the way."""
-    return target.is_asked_and_unknown or target.cancel_tries >= CANCEL_TRIES_MAX
