@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from qts.domain.refusal import RefusalCode
+from qts.domain.virtual_books import QUARANTINE
 from qts.market.dataset import Dataset
 from qts.market.view import View
 from qts.risk.limit_policy import LimitPolicies
@@ -104,6 +105,8 @@ def test_a_reversal_in_a_thin_market_has_its_stop() -> None:
     dataset = thin(path, {5: 10, 6: 1}, lot="1")
     assert held(together(dataset, one=one), "one") == 0  # alone it is stopped
     assert held(together(dataset, one=one, two=BIG_LONG), "one") == 0
+    whole = together(thin([100] * 12, {5: 10, 6: 1}, lot="1"), one=one, two=BIG_LONG)
+    assert (held(whole, "one"), held(whole, QUARANTINE)) == (-1, 0)
 
 
 def test_a_moved_stop_stays_when_more_of_the_entry_fills() -> None:

@@ -177,7 +177,8 @@ class VirtualBooks:
     ) -> tuple[Posting, ...]:
         """A fill of an order of the account. shares: the order's own, the same at each of its fills.
 
-        What a share that closes gets beyond what its book still holds is nobody's: it has been closed another way.
+        Of one strategy's shares those that close fill first. What a share that closes gets beyond what its book still
+        holds is nobody's: it has been closed another way.
         """
         given = sorted(shares, key=lambda share: share.key)
         self._known(share.strategy_id for share in given)
@@ -185,8 +186,8 @@ class VirtualBooks:
         before = self._come.get(order_id, ZERO)
         after = before + quantity
         whole = sum(sizes, start=ZERO)
-        earlier = due(min(before, whole), sizes, self._lot)
-        by_now = due(min(after, whole), sizes, self._lot)
+        earlier = _closing_first(given, due(min(before, whole), sizes, self._lot))
+        by_now = _closing_first(given, due(min(after, whole), sizes, self._lot))
         held = {share.strategy_id: self._books[share.strategy_id].opposing(side) for share in given}
         parts = []
         for share, then, now in zip(given, earlier, by_now, strict=True):
@@ -372,3 +373,16 @@ class VirtualBooks:
         realized = self._books[part.strategy_id].fill(part.side, part.quantity, price, fee)
         signed = part.side.sign * part.quantity
         return Posting(part.strategy_id, part.order_id, signed, price, fee, realized, part.kind)
+
+
+def _closing_first(shares: Sequence[Share], parts: Sequence[Decimal]) -> list[Decimal]:
+    """What each strategy has of the parts, given to its shares that close before those that open."""
+    left: dict[str, Decimal] = {}
+    for share, part in zip(shares, parts, strict=True):
+        left[share.strategy_id] = left.get(share.strategy_id, ZERO) + part
+    given = [ZERO] * len(shares)
+    for number in sorted(range(len(shares)), key=lambda each: not shares[each].closes):
+        share = shares[number]
+        given[number] = min(share.quantity, left[share.strategy_id])
+        left[share.strategy_id] -= given[number]
+    return given

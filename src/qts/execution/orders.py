@@ -33,8 +33,8 @@ class OrderRecord:
     filled, notional: the sum of its trades. told: the cumulative quantity the venue named; told above
     filled means that a trade has not been heard yet: the end of such an order is
     not the end of its fills. accepted_at: when the venue was first known to work it. code: the venue's error code
-    when it refused, else 0. doubted_at: since when the venue has to say
-    again that it works it, None while it need not. unnamed: it ended and the venue did not say how much had filled.
+    when it refused, else 0. doubted_at: since when the venue has to say again that it works it, None while it need not.
+    unnamed: it ended and the venue did not say how much had filled.
     """
 
     __slots__ = (

@@ -68,7 +68,7 @@ class Books(Protocol):
     """Whoever keeps the books. whose: a strategy's id, or ``ACCOUNT``."""
 
     def worth(self, whose: str) -> tuple[Decimal, Decimal]:
-        """Capital that was given (of the account, its equity), and equity, quote."""
+        """Capital that was given, with what was realised since (of the account, its equity), and equity, quote."""
 
     def held(self, whose: str, whom: Collection[str]) -> Iterable[BookOn]:
         """Every symbol of the book. whom: the strategies whose order is asked about, nobody where none is."""

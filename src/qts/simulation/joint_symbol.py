@@ -91,7 +91,6 @@ class JointSymbol:
         self._orders = orders
         self._shares: dict[str, tuple[Share, ...]] = {}
         self._brought: dict[tuple[str, str], OwnPair] = {}
-        self._early: dict[str, tuple[bool, OwnPair]] = {}  # of an entry that filled before the other side was closed
         self._long: dict[str, bool] = {}
         self._liquidity = Liquidity.TAKER
         self._own_numbers: dict[str, int] = {}
@@ -182,6 +181,7 @@ class JointSymbol:
     def close_flat(self, price: Decimal) -> None:
         """Where the net is flat, no order is needed to close every book: they close against each other."""
         if not self.venue.book.position:
+            self._liquidity = Liquidity.TAKER
             self._post(self.books.flatten(Side.BUY, ZERO, price, ZERO))
 
     def heard(self, fill: Fill) -> None:
@@ -261,16 +261,13 @@ class JointSymbol:
         """
         whose = posting.strategy_id
         position, buys = self.books.books[whose].position, posting.quantity > ZERO
-        brought = self._brought.pop((whose, posting.order_id), None)
+        brought = self._brought.get((whose, posting.order_id))
         if not position or (position > ZERO) is not self._long.get(whose):
             self.pairs.pop(whose, None)
             self._long[whose] = position > ZERO
-        if brought is not None:
-            self._early[whose] = (buys, brought)
-        early = self._early.get(whose)
-        if position and early is not None and early[0] is (position > ZERO):
-            del self._early[whose]
-            self.move_pair(whose, early[1].stop, early[1].target)
+        if brought is not None and position and buys is (position > ZERO):
+            del self._brought[whose, posting.order_id]
+            self.move_pair(whose, brought.stop, brought.target)
 
     # -- protection ------------------------------------------------------------------------------
 
