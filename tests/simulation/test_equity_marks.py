@@ -37,7 +37,9 @@ def flat_market(prices: list[float], gaps: list[int]) -> Dataset:
     close = np.array(prices)
     columns = {"open": close, "high": close, "low": close, "close": close}
     bars = make_bars(opened, columns, np.full(len(prices), 1e9), INTERVAL)
-    return Dataset(instrument=instrument(), bars=bars, funding=None, brackets=None, mark=None, synthetic=True, source="")
+    return Dataset(
+        instrument=instrument(), bars=bars, funding=None, brackets=None, mark=None, synthetic=True, source="written"
+    )
 
 
 @settings(deadline=None)
