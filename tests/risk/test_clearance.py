@@ -138,7 +138,7 @@ def remember(memory: BookMemory, equity: Decimal, draw: st.DrawFn) -> None:
     for _ in range(draw(st.sampled_from([0, 0, 3]))):
         memory.hold(SYMBOL, Decimal(draw(st.sampled_from([1, -1]))), NOW - draw(st.integers(0, 2 * HOUR_MS)))
     for _ in range(draw(st.sampled_from([0, 0, 3]))):
-        memory.count_order(NOW - draw(st.integers(0, 70_000)))
+        memory.count_order(SYMBOL, NOW - draw(st.integers(0, 70_000)))
 
 
 mostly_wide = st.one_of(
@@ -220,7 +220,7 @@ def test_an_ordinary_order_takes_the_short_way_and_one_at_a_bound_does_not() -> 
     memory.mark(Decimal(9701), NOW)
     assert clears(replace(entry, quantity=Decimal(1)), flat, None)
     for _ in range(5):
-        memory.count_order(NOW)
+        memory.count_order(SYMBOL, NOW)
     assert not clears(replace(entry, quantity=Decimal(1)), flat, None)
 
 

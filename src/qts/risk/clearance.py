@@ -124,12 +124,13 @@ class Clearance:
                 held += quantity
             elif quantity > held:
                 held = quantity
-            if len(memory.reversals) >= self._reversals and memory.would_reverse(order.symbol, side):
+            changes = len(memory.reversals.get(order.symbol, ()))
+            if changes >= self._reversals and memory.would_reverse(order.symbol, side):
                 return False
         largest = held * worth
         if largest > self._exposure * equity or largest > self._leverage * capital or heat > self._heat * equity:
             return False
-        return len(memory.orders) < self._orders
+        return len(memory.orders.get(order.symbol, ())) < self._orders
 
 
 def is_farther(
