@@ -266,6 +266,23 @@ def test_a_crowd_on_one_symbol_and_a_crowd_on_many() -> None:
     assert "others said the same" in judged(crowd(6, 10, 120))
 
 
+def test_what_a_bar_too_thin_for_all_fills_is_shared_among_them() -> None:
+    class Ten(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            return buy(quantity=10) if view.bar_number == 4 else None
+
+    dataset = synthetic(1, 120)
+    bars = replace(dataset.bars, volume=np.full(len(dataset.bars), 100.0))  # of which a tenth may be taken
+
+    def filled_first(*names: str) -> dict[str, Decimal]:
+        result = together(replace(dataset, bars=bars), *((name, Ten) for name in names), capital=10 * CAPITAL)
+        (postings,) = result.postings.values()
+        return {each.strategy_id: each.quantity for row, each in postings if row == 5 and each.quantity}
+
+    assert filled_first("a") == {"a": Decimal(10)}
+    assert filled_first("a", "b") == {"a": Decimal(5), "b": Decimal(5)}
+
+
 class HeldThenBroken(Strategy):
     def on_bar(self, view: View) -> Answer:
         if view.bar_number == 3:
