@@ -5,6 +5,9 @@ Proves: SX-5, SX-6, QL-16, P4-7
 
 from decimal import Decimal
 
+import pytest
+
+from qts.domain.order import Side
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.account import ExecutionSettings
 from qts.execution.commands import CancelOrder, TakeSnapshot
@@ -42,6 +45,68 @@ def test_kill_takes_over_a_partial_escape_and_its_resting_limit_is_cancelled():
     desk.operator(OperatorVerb.KILL)  # the market is below it: it rests
     desk.after(60_000)
     assert x.client_id in [command.client_id for command in desk.said if isinstance(command, CancelOrder)]
+
+
+@pytest.mark.parametrize(("held", "is_in_the_way"), [("0.5", True), ("2", False)])
+def test_an_escape_of_one_execution_takes_a_resting_exit_out_of_its_way_where_there_is_no_room(held, is_in_the_way):
+    desk = Desk()
+    desk.hold(held)
+    desk.quote("100", "100.1")
+    desk.decide(desk.decision(limit="100", loss_limit="1", good_for=600_000))
+    entry = desk.only_sent
+    desk.accept(entry)
+    desk.fill(entry, "0.5")
+    resting = desk.decision(Side.SELL, "1", limit="120", reduce=True)
+    desk.decide(resting)
+    leaving = desk.only_sent
+    desk.accept(leaving)
+    desk.quote("94", "94.1")
+    assert desk.asked_to_cancel == [leaving.client_id, entry.client_id][not is_in_the_way :]
+    desk.cancelled(entry, "0.5")
+    assert (desk.sent == []) is is_in_the_way, "the venue would refuse it"
+    if is_in_the_way:
+        desk.cancelled(leaving, "0")
+        assert desk.results[-1].reason == "the position is being given back"
+    assert [(each.role, each.quantity) for each in desk.sent] == [(Role.ESCAPE, Decimal("0.5"))]
+
+
+def test_an_escape_does_not_wait_for_ever_for_the_end_of_what_it_cancelled():
+    desk = Desk()
+    desk.hold("1")
+    desk.decide(desk.decision(limit="90"))
+    entry = desk.only_sent
+    desk.accept(entry)
+    desk.operator(OperatorVerb.ESCAPE, symbol=SYMBOL)
+    desk.after(14_999)
+    assert not escapes(desk)
+    desk.after(2_001)
+    (leaving,) = escapes(desk)
+    desk.fill(leaving)
+    desk.after(10_000)
+    assert entry.client_id in desk.asked_to_cancel, "asked for again, and the escape lasts until it is over"
+    desk.fill(entry, price="90")
+    desk.after(2_000)
+    assert escapes(desk)[1:], "what it built meanwhile goes back too"
+    desk.fill(escapes(desk)[-1], price="90")
+    assert (desk.position, desk.machine.account.escaping) == (0, {})
+
+
+def test_an_escape_does_not_wait_for_ever_for_the_end_of_its_own_collar():
+    desk = Desk()
+    desk.hold("1")
+    desk.quote("100", "100.1")
+    desk.operator(OperatorVerb.ESCAPE, symbol=SYMBOL)
+    (collar,) = escapes(desk)
+    desk.accept(collar)
+    desk.quote("90", "90.1")
+    desk.after(16_000)
+    assert escapes(desk) == [collar]
+    desk.after(4_000)
+    leaving = escapes(desk)[1]
+    desk.fill(leaving, price="90")
+    assert desk.machine.account.escaping, "the collar may still rest"
+    desk.cancelled(collar, "0")
+    assert (desk.position, desk.machine.account.escaping) == (0, {})
 
 
 def test_kill_during_broker_unstable_flattens():
