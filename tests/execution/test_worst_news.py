@@ -3,6 +3,7 @@
 Proves: SX-5, SX-6, QL-16, P4-7
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -220,3 +221,50 @@ def test_a_snapshot_that_failed_is_asked_for_again():
     desk.ended(order, OrderState.CANCELED, "1")
     desk.after(3_600_000)
     assert sum(isinstance(command, TakeSnapshot) for command in desk.said) > 1
+
+
+def with_an_order_of_the_phone(desk):
+    """Lists that never agree: somebody else's order rests in them. Told so for half a minute."""
+    desk.quote("100", "100.1")
+    (stop,) = desk.hold("1", stop="90")
+    listed = (desk.listed(stop), replace(desk.listed(stop), client_id="phone", reduce_only=False))
+    for _ in range(30):
+        desk.after(1_000)
+        desk.snapshot("1", orders=listed)
+    return listed
+
+
+def test_a_position_that_is_off_once_is_not_put_right_because_something_else_was_off_before():
+    desk = Desk()
+    listed = with_an_order_of_the_phone(desk)
+    for position in (1, 1, 2):
+        desk.after(1_000)
+        desk.snapshot("2", orders=listed)
+        assert desk.position == position, "the third in a row says so"
+
+
+def test_an_order_that_is_in_no_list_once_is_not_over_because_something_else_was_off_before():
+    desk = Desk()
+    _, phone = with_an_order_of_the_phone(desk)
+    (stop,) = stops(desk)
+    for _ in range(2):
+        desk.after(1_000)
+        desk.snapshot("1", orders=(phone,))
+        assert stop.client_id in desk.queried
+        assert desk.record(stop).state is OrderState.ACCEPTED
+    desk.after(1_000)
+    desk.snapshot("1", orders=(phone,))
+    assert desk.record(stop).state is OrderState.CANCELED
+
+
+def test_a_snapshot_of_the_very_instant_of_a_fill_says_nothing_of_the_position():
+    desk = Desk()
+    desk.hold("1")
+    desk.quote("100", "100.1")
+    for _ in range(3):
+        desk.after(1_000)
+        desk.decide(desk.decision(Side.SELL, "0.1", reduce=True))
+        leaving, before = desk.only_sent, str(desk.position)
+        desk.fill(leaving)
+        desk.snapshot(before)
+    assert desk.position == Decimal("0.7")
