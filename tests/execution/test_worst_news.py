@@ -268,3 +268,18 @@ def test_a_snapshot_of_the_very_instant_of_a_fill_says_nothing_of_the_position()
         desk.fill(leaving)
         desk.snapshot(before)
     assert desk.position == Decimal("0.7")
+
+
+@pytest.mark.parametrize(("late", "still_sent"), [("0.5", []), ("0.3", [Decimal("0.2")])])
+def test_a_rest_is_what_is_left_when_it_goes_out_and_not_when_it_was_decided(late, still_sent):
+    """Of two slices one ended without a fill, so it seemed; its trade is heard behind the end of the other."""
+    desk = Desk(ExecutionSettings(instruments={SYMBOL: BTC}, quantity_max={SYMBOL: Decimal("0.5")}))
+    desk.decide(desk.decision())
+    first, second = desk.sent
+    desk.accept(first)
+    desk.accept(second)
+    desk.ended(first, OrderState.EXPIRED, "0")
+    trades = (desk.trade(second), desk.trade(first, late))
+    desk.after(1_000)
+    desk.snapshot(str(Decimal("0.5") + Decimal(late)), fills=trades)
+    assert [order.quantity for order in desk.sent if order.role is Role.ENTRY] == still_sent

@@ -73,7 +73,7 @@ class Sending:
         if why is not None:
             self._give_up(x, why, now)
             return False
-        fitting = self._fitting(x, order) if x.records else order
+        fitting = self._fitting(x, order) if x.records or account.orders.rests else order
         if fitting is None:
             self._give_up(x, "more filled than its slices asked for", now)
             return False
