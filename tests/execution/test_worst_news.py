@@ -16,6 +16,7 @@ from qts.execution.contracts import Role
 from qts.execution.events import (
     OperatorVerb,
     OrderAck,
+    Restarted,
     SendOutcome,
 )
 from qts.execution.stages.precheck import PreCheckLimits
@@ -283,3 +284,17 @@ def test_a_rest_is_what_is_left_when_it_goes_out_and_not_when_it_was_decided(lat
     desk.after(1_000)
     desk.snapshot(str(Decimal("0.5") + Decimal(late)), fills=trades)
     assert [order.quantity for order in desk.sent if order.role is Role.ENTRY] == still_sent
+
+
+def test_a_quote_from_before_a_restart_ends_no_position_and_prices_no_escape():
+    """The market was below the stop; while nobody was there it went elsewhere, and our entry filled."""
+    desk = Desk()
+    desk.quote("89", "89.1")
+    desk.decide(desk.decision(stop="90"))
+    entry = desk.only_sent
+    desk.now += 600_000
+    desk.tell(Restarted())
+    desk.snapshot("1", fills=(desk.trade(entry),))
+    assert [each.role for each in desk.sent] == [Role.STOP_LOSS]
+    desk.operator(OperatorVerb.ESCAPE, symbol=SYMBOL)
+    assert [(each.role, each.price) for each in desk.sent] == [(Role.ESCAPE, None)], "no collar of ten minutes ago"

@@ -188,6 +188,11 @@ class ExecutionAccount:
         self._quotes[quote.symbol] = quote
         self._unread[quote.symbol] = quote
 
+    def forget_quotes(self) -> None:
+        """None of them tells of now: an old price may neither price an order nor end a position."""
+        self._quotes.clear()
+        self._unread.clear()
+
     def quote(self, symbol: str) -> Quote | None:
         """The last quote. Reading it makes it part of the record."""
         unread = self._unread.pop(symbol, None)
