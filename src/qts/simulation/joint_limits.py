@@ -59,7 +59,7 @@ class JointLimits:
         if not self._asks:
             return
         self._now = now
-        worth = dict.fromkeys(self._strategy_ids, ZERO)
+        worth = {each: self._money.purses[each].moved for each in self._strategy_ids}
         for each in self._symbols.values():
             self._tell_sides(each)
             price = each.marked_at
@@ -71,6 +71,11 @@ class JointLimits:
             self._desk.mark(whose, equity, now)
         self._marked = worth
         self._desk.begin()
+
+    def move_capital(self, strategy_id: str, amount: Decimal, now: Instant) -> None:
+        """Capital came to a strategy (above 0) or left it, quote, after what every book is worth now was told."""
+        if self._asks:
+            self._desk.memory(strategy_id).move_capital(amount, now)
 
     def _tell_sides(self, each: JointSymbol) -> None:
         """What each strategy held after every posting since the last round."""
