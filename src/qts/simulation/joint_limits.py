@@ -28,7 +28,10 @@ from qts.simulation.joint_terms import JointTerms
 
 
 class JointLimits:
-    """words: what the limits did, in order; none where the terms have no policies."""
+    """words: what the limits did, in order; none where the terms have no policies.
+
+    policies: by which they judge, None where the terms have none.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class JointLimits:
         policies = LimitPolicies() if terms.policies is None else terms.policies
         if any(each.columns.brackets is None for each in symbols.values()):
             policies = policies.without_liquidation()
+        self.policies = policies if self._asks else None
         self._desk = LimitDesk(self, policies)
         self.words = self._desk.words
         self._marked: dict[str, Decimal] = {}
