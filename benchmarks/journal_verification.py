@@ -22,7 +22,7 @@ def write(path: Path, count: int) -> str:
     with SqliteJournal(path) as store:
         for at in range(START, START + count):
             journal.add(RowKind.EVENT, Quote("BTCUSDT", bid, ask, mark, at), at)
-            if len(journal.pending) == ROWS_PER_APPEND:
+            if journal.number % ROWS_PER_APPEND == 0:
                 store.append(journal.taken())
         store.append(journal.taken())
     return journal.head

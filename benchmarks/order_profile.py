@@ -17,9 +17,21 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-from benchmarks.contenders.qts_orders import Mute
-from benchmarks.contenders.qts_run import Cross, market, terms
-from benchmarks.figures.order_parts import BAR, BOOK, COLLECTOR, DECISION, DESK, JOURNAL, MACHINE, REST, VENUE, WHOLE
+from benchmarks.contenders.qts_orders import UNDER_LIMITS, Mute
+from benchmarks.contenders.qts_run import Cross, market
+from benchmarks.figures.order_parts import (
+    BAR,
+    BOOK,
+    COLLECTOR,
+    DECISION,
+    DESK,
+    JOURNAL,
+    LIMITS,
+    MACHINE,
+    REST,
+    VENUE,
+    WHOLE,
+)
 from benchmarks.measuring import report
 from qts.domain.book import Book
 from qts.execution.controller import ExecutionController
@@ -29,6 +41,7 @@ from qts.market.dataset import Dataset
 from qts.simulation import backtest
 from qts.simulation.bar_market import BarMarket
 from qts.simulation.direct_line import DirectLine
+from qts.simulation.run_limits import RunLimits
 from qts.simulation.trade_log import TradeLog
 from qts.simulation.venue import Venue
 from qts.strategy.strategy import Strategy
@@ -39,6 +52,7 @@ _CALIBRATION_CALLS = 200_000
 Doors = Mapping[str, tuple[tuple[type, str], ...]]
 DOORS: Doors = {
     DECISION: ((DecisionCycle, "plan"),),
+    LIMITS: tuple((RunLimits, name) for name in ("begin", "let_through", "changed")),
     DESK: ((backtest._Run, "_decide"),),
     MACHINE: (
         (DirectLine, "tell"),
@@ -165,7 +179,7 @@ def _taken(dataset: Dataset, strategy: Strategy, doors: Doors) -> Taken:
     watches.stand_at(doors)
     try:
         start = time.process_time()
-        result = backtest.run_backtest(dataset, strategy, terms())
+        result = backtest.run_backtest(dataset, strategy, UNDER_LIMITS)
         result.digest  # noqa: B018 - certifying the orders is part of their cost
         seconds = time.process_time() - start
     finally:

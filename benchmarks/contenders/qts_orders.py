@@ -25,7 +25,7 @@ from qts.worlds.presets import PRESETS
 _TURNS = 5
 _LIMITS = LimitPolicies(account=limits_of(PRESETS["moderate"]))
 _UNDER = terms()
-_UNDER_LIMITS = replace(_UNDER, policies=_LIMITS)
+UNDER_LIMITS = replace(_UNDER, policies=_LIMITS)
 
 
 class Mute(Cross):
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--bars", type=int, required=True)
     parser.add_argument("--gate-alone", action="store_true", help="without the staged limits")
     chosen = parser.parse_args()
-    under = _UNDER if chosen.gate_alone else _UNDER_LIMITS
+    under = _UNDER if chosen.gate_alone else UNDER_LIMITS
     dataset = market(chosen.bars)
     spoken, silent, orders = [], [], 0
     for _ in range(_TURNS):

@@ -3,6 +3,7 @@
 from benchmarks.figure import Contender, Figure, Quantity
 
 DECISION = "decision and gate"
+LIMITS = "staged limits"
 DESK = "the desk, and what is written down"
 MACHINE = "machine and its line"
 JOURNAL = "journal"
@@ -19,7 +20,7 @@ ORDER_PARTS = Figure(
     quantity=Quantity.MICROSECONDS_PER_ORDER,
     contenders=tuple(
         Contender(name=part, command=("-m", "benchmarks.order_profile"), reading=part)
-        for part in (DECISION, DESK, MACHINE, JOURNAL, VENUE, BOOK, BAR, COLLECTOR, REST, WHOLE)
+        for part in (DECISION, LIMITS, DESK, MACHINE, JOURNAL, VENUE, BOOK, BAR, COLLECTOR, REST, WHOLE)
     ),
     targets=(),
     notes={

@@ -109,7 +109,9 @@ class Record:
                 self.ledger.hear(record, _ENDS[event.state], self.now)
 
     def compare(self, seen, correct_at=None):
-        return differences(self.ledger, self.position, seen, is_ours=is_ours, correct_at=correct_at)
+        """correct_at: given on the last try, of the position and of every order."""
+        last = () if correct_at is None else [each.order.client_id for each in self.ledger.live()]
+        return differences(self.ledger, self.position, seen, is_ours=is_ours, last_try=last, correct_at=correct_at)
 
     def reconcile(self, seen, correct_at=None):
         found = self.compare(seen, correct_at)

@@ -94,7 +94,8 @@ KINDS: tuple[type, ...] = (*get_args(Event), *get_args(Command))
 def rows(count: int, journal: Journal | None = None) -> tuple[JournalRow, ...]:
     """A journal's next rows: quotes, a command with each third and its answer."""
     journal = Journal() if journal is None else journal
-    while len(journal.pending) < count:
+    end = journal.number + count
+    while journal.number < end:
         number = journal.number + 1
         at = START + 250 * number
         if number % 3 == 0:

@@ -112,9 +112,24 @@ def test_rows_are_numbered_from_one_and_wait_until_they_are_taken():
     journal.add(RowKind.EVENT, TimeReached(), START + 1)
     taken = journal.taken()
     assert [(row.number, row.at) for row in taken] == [(1, START), (2, START + 1)]
-    assert journal.pending == []
+    assert journal.taken() == ()
     journal.add(RowKind.EVENT, TimeReached(), START + 2)
     assert [row.number for row in journal.taken()] == [3]
+
+
+def test_it_is_no_matter_when_rows_are_written():
+    """Asked for after every entry, or once after many more than are written together."""
+    often, once, bare = Journal(), Journal(), Journal(keeps=False)
+    heads = []
+    for count in range(700):
+        for each in (often, once, bare):
+            each.add(RowKind.EVENT, TimeReached(), START + count)
+        heads.append(often.head)
+    rows = once.taken()
+    assert [row.digest for row in rows] == heads
+    assert [row.number for row in rows] == list(range(1, 701))
+    assert rows == often.taken()
+    assert (bare.number, bare.head, bare.taken()) == (700, heads[-1], ())
 
 
 def test_a_journal_goes_on_where_another_ended():

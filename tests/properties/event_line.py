@@ -182,7 +182,7 @@ class EventLine:
         self._view.holding = self.venue.book.holding()
         if self.limits is not None:
             with exact_arithmetic():
-                self.limits.changed(row)
+                self.limits.changed(row, self.venue.book.holding())
                 self.limits.mark(row)
         self._cursor.row = row
         fills = self.venue.fills
@@ -215,7 +215,7 @@ class EventLine:
             equity = book.equity(price)
             desk = Desk(state, book.available, coming.at_market, price, book.wallet, equity, equity)
             if self.limits is not None:
-                self.limits.begin(row, price, coming)
+                self.limits.begin(row, price, equity, coming)
             plan = self._cycle.plan(answer, desk, self.now, self.limits)
         if plan.decisions:
             self.orders += [each.order for each in plan.decisions]

@@ -131,8 +131,8 @@ def own(**narrow: object) -> Change:
     return lambda s: replace(s, policy=LimitPolicies(account=WIDE, strategies={TREND: mine}))
 
 
-def often(whose: str, count: int, apart_ms: int, first: int) -> Change:
-    return events(*(OrderWentOut(whose, first + number * apart_ms) for number in range(count)))
+def often(whose: str, count: int, apart_ms: int, first: int, symbol: str = SYMBOL) -> Change:
+    return events(*(OrderWentOut(whose, symbol, first + number * apart_ms) for number in range(count)))
 
 
 def flips(count: int, last_side: int) -> Change:
@@ -214,8 +214,8 @@ CASES = [
     blocks(N.ORDERS_PER_MINUTE, ACCOUNT, often(ACCOUNT, 60, 900, NOW - MINUTE_MS + 1)),
     blocks(N.ORDERS_PER_MINUTE, TREND, often(TREND, 60, 900, NOW - MINUTE_MS + 1)),
     blocks(N.REVERSALS_PER_HOUR, TREND, flips(6, last_side=-1)),
-    blocks(N.OPEN_ORDERS, ACCOUNT, account(open_orders=20)),
-    blocks(N.OPEN_ORDERS, TREND, strategy(open_orders=20)),
+    blocks(N.OPEN_ORDERS, ACCOUNT, account(held(open_orders=20))),
+    blocks(N.OPEN_ORDERS, TREND, strategy(held(open_orders=20))),
     blocks(N.LIQUIDATION_DISTANCE, ACCOUNT, account(held("10", leverage=10))),
     blocks(N.LIQUIDATION_DISTANCE, ACCOUNT, account(held(margin=None))),
     # The short is closed first: what opens, 10 units at 100 behind 20x, is liquidated 4.04 % away.
@@ -259,10 +259,13 @@ AT_THE_BOUND: list[tuple[LimitName, tuple[Change, ...]]] = [
     (N.HEAT, (account(held("50", symbol="ABCUSDT", stop=Decimal(89))),)),
     (N.ORDERS_PER_SECOND, (often(ACCOUNT, 4, 1, NOW - SECOND_MS + 1),)),
     (N.ORDERS_PER_SECOND, (often(ACCOUNT, 9, 1, NOW - SECOND_MS - 4),)),
+    (N.ORDERS_PER_SECOND, (often(ACCOUNT, 9, 1, NOW - 10, "ABCUSDT"),)),  # another symbol's
     (N.ORDERS_PER_MINUTE, (often(ACCOUNT, 59, 900, NOW - MINUTE_MS + 1),)),
+    (N.ORDERS_PER_MINUTE, (often(TREND, 99, 1, NOW - 100, "ABCUSDT"),)),
     (N.REVERSALS_PER_HOUR, (flips(5, last_side=-1),)),
     (N.REVERSALS_PER_HOUR, (flips(9, last_side=1),)),  # it stays on its side
-    (N.OPEN_ORDERS, (account(open_orders=19),)),
+    (N.OPEN_ORDERS, (account(held(open_orders=19)),)),
+    (N.OPEN_ORDERS, (account(held(symbol="ABCUSDT", open_orders=30)),)),
     # 20 units at 100, 8x: margin 250, liquidated where 250 - 20 x (100 - P) = 0.2 x P, at 88.38.
     (N.LIQUIDATION_DISTANCE, (account(held("10", leverage=8)),)),
     (N.STOP_BEFORE_LIQUIDATION, (account(held(leverage=5)), order(stop_loss=Decimal("82.04")))),

@@ -3,6 +3,7 @@
 Proves: P6-9
 """
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -108,6 +109,26 @@ def orders(draw: st.DrawFn, position: Decimal) -> Order:
     )
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """Of a memory: no wider than floats are."""
+
+    memory: BookMemory
+
+    @property
+    def equity_min(self) -> float:
+        return float(self.memory.equity or 0) * (1 - 1e-15)
+
+    @property
+    def peak_max(self) -> float:
+        return float(self.memory.peak or 0) * (1 + 1e-15)
+
+    @property
+    def day_start_max(self) -> float:
+        start = self.memory.day_start_at(NOW)
+        return math.inf if start is None or start <= 0 else float(start) * (1 + 1e-15)
+
+
 def remember(memory: BookMemory, equity: Decimal, draw: st.DrawFn) -> None:
     for back in (2 * DAY_MS, HOUR_MS):
         memory.mark(
@@ -117,7 +138,7 @@ def remember(memory: BookMemory, equity: Decimal, draw: st.DrawFn) -> None:
     for _ in range(draw(st.sampled_from([0, 0, 3]))):
         memory.hold(SYMBOL, Decimal(draw(st.sampled_from([1, -1]))), NOW - draw(st.integers(0, 2 * HOUR_MS)))
     for _ in range(draw(st.sampled_from([0, 0, 3]))):
-        memory.count_order(NOW - draw(st.integers(0, 70_000)))
+        memory.count_order(SYMBOL, NOW - draw(st.integers(0, 70_000)))
 
 
 mostly_wide = st.one_of(
@@ -149,7 +170,9 @@ def test_what_is_waved_through_is_what_every_limit_lets_through_in_silence(
         desk = LimitDesk(book, policies, alone=OWN)
         memory = desk.memory(OWN)
         remember(memory, book.equity, data.draw)
-        cleared = Clearance(policies, OWN, memory).clears(order, state, book.stop, book.capital)
+        cleared = Clearance(policies, OWN, memory).clears(
+            order, state, book.stop, book.capital, book.equity, Bounds(memory)
+        )
         adds = not book.position or order.effect is Effect.REDUCE or book.position * order.side.sign > 0
         cleared = cleared and adds and book.is_far(order, account.liquidation_distance_min)
         cleared = cleared and not desk.is_reached(stop, order, instrument(), OWN, PRICE)
@@ -169,30 +192,36 @@ def test_an_ordinary_order_takes_the_short_way_and_one_at_a_bound_does_not() -> 
     memory = BookMemory()
     memory.mark(Decimal(10_000), NOW)
     clearance = Clearance(policies, OWN, memory)
+
+    def clears(order: Order, state: AccountState, stop: Decimal | None) -> bool:
+        equity = memory.equity
+        assert equity is not None
+        return clearance.clears(order, state, stop, CAPITAL, equity, Bounds(memory))
+
     entry = Order(
         "x", SYMBOL, Side.BUY, OrderType.MARKET, Decimal(90), Effect.INCREASE, None, Decimal(99), None, NOW, None, ""
     )
     flat = AccountState(ZERO, ZERO, ZERO, Decimal(10_000), PRICE, NOW)
     long = replace(flat, position=Decimal(10))
     limit = replace(entry, type=OrderType.LIMIT, price=Decimal(98), quantity=Decimal(50))
-    assert clearance.clears(entry, flat, None, CAPITAL)
-    assert clearance.clears(limit, flat, None, CAPITAL)
-    assert clearance.clears(replace(entry, quantity=Decimal(80)), long, Decimal(95), CAPITAL)
-    assert not clearance.clears(replace(entry, quantity=Decimal("90.001")), flat, None, CAPITAL)  # the order's notional
-    assert not clearance.clears(replace(entry, stop_loss=Decimal(93)), flat, None, CAPITAL)  # heat
-    assert not clearance.clears(replace(entry, stop_loss=None), flat, None, CAPITAL)  # heat, without a stop
-    assert not clearance.clears(replace(limit, price=Decimal("97.99")), flat, None, CAPITAL)  # the collar
-    assert not clearance.clears(replace(entry, quantity=Decimal("90")), long, Decimal(48), CAPITAL)  # heat of both
-    assert not clearance.clears(entry, replace(flat, last_price=None), None, CAPITAL)
-    assert not clearance.clears(entry, replace(flat, price_known_at=NOW - 60_001), None, CAPITAL)
-    assert not clearance.clears(entry, replace(flat, pending_buy=Decimal(1)), None, CAPITAL)
+    assert clears(entry, flat, None)
+    assert clears(limit, flat, None)
+    assert clears(replace(entry, quantity=Decimal(80)), long, Decimal(95))
+    assert not clears(replace(entry, quantity=Decimal("90.001")), flat, None)  # the order's notional
+    assert not clears(replace(entry, stop_loss=Decimal(93)), flat, None)  # heat
+    assert not clears(replace(entry, stop_loss=None), flat, None)  # heat, without a stop
+    assert not clears(replace(limit, price=Decimal("97.99")), flat, None)  # the collar
+    assert not clears(replace(entry, quantity=Decimal("90")), long, Decimal(48))  # heat of both
+    assert not clears(entry, replace(flat, last_price=None), None)
+    assert not clears(entry, replace(flat, price_known_at=NOW - 60_001), None)
+    assert not clears(entry, replace(flat, pending_buy=Decimal(1)), None)
     memory.mark(Decimal(9700), NOW)  # the day's loss
-    assert not clearance.clears(replace(entry, quantity=Decimal(1)), flat, None, CAPITAL)
+    assert not clears(replace(entry, quantity=Decimal(1)), flat, None)
     memory.mark(Decimal(9701), NOW)
-    assert clearance.clears(replace(entry, quantity=Decimal(1)), flat, None, CAPITAL)
+    assert clears(replace(entry, quantity=Decimal(1)), flat, None)
     for _ in range(5):
-        memory.count_order(NOW)
-    assert not clearance.clears(replace(entry, quantity=Decimal(1)), flat, None, CAPITAL)
+        memory.count_order(SYMBOL, NOW)
+    assert not clears(replace(entry, quantity=Decimal(1)), flat, None)
 
 
 @given(

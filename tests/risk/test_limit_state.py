@@ -103,16 +103,17 @@ def test_capital_that_moves_leaves_every_share_that_was_lost(marked: list[Decima
 
 def test_orders_and_changes_of_sides_slide_out_of_their_windows() -> None:
     """Proves: P6-8"""
-    sent = [OrderWentOut(DAY_BOOK, MIDNIGHT + at) for at in (0, 500, 1000, 30_000)]
-    memory = folded(sent).of(DAY_BOOK)
-    assert memory.orders_within(SECOND_MS, MIDNIGHT + 30_999) == 1
-    assert memory.orders_within(SECOND_MS, MIDNIGHT + 31_000) == 0
-    assert memory.orders_within(MINUTE_MS, MIDNIGHT + 59_999) == 4
-    assert memory.orders_within(MINUTE_MS, MIDNIGHT + 60_000) == 3
+    sent = [OrderWentOut(DAY_BOOK, "A", MIDNIGHT + at) for at in (0, 500, 1000, 30_000)]
+    memory = folded([*sent, OrderWentOut(DAY_BOOK, "B", MIDNIGHT + 30_000)]).of(DAY_BOOK)
+    assert memory.orders_within(SECOND_MS, MIDNIGHT + 30_999, "A") == 1
+    assert memory.orders_within(SECOND_MS, MIDNIGHT + 31_000, "A") == 0
+    assert memory.orders_within(MINUTE_MS, MIDNIGHT + 59_999, "A") == 4
+    assert memory.orders_within(MINUTE_MS, MIDNIGHT + 60_000, "A") == 3
+    assert [memory.orders_within(MINUTE_MS, MIDNIGHT + 59_999, each) for each in ("B", "C", None)] == [1, 0, 4]
     held = [(0, "1"), (1, "0"), (2, "-2"), (3, "-1"), (4, "3")]
     memory = folded(PositionHeld(DAY_BOOK, "A", Decimal(much), MIDNIGHT + at) for at, much in held).of(DAY_BOOK)
-    assert memory.reversals == (MIDNIGHT + 2, MIDNIGHT + 4)
-    assert memory.reversals_within_hour(MIDNIGHT + 2 + HOUR_MS) == 1
+    assert memory.reversals == {"A": (MIDNIGHT + 2, MIDNIGHT + 4)}
+    assert [memory.reversals_within_hour(MIDNIGHT + 2 + HOUR_MS, each) for each in ("A", "B", None)] == [1, 0, 1]
     assert memory.would_reverse("A", Side.SELL)
     assert not memory.would_reverse("A", Side.BUY)
     assert not memory.would_reverse("B", Side.SELL)
@@ -122,11 +123,11 @@ def test_a_book_remembers_no_more_than_its_windows() -> None:
     """Proves: P6-8"""
     state = LimitState()
     for number in range(500):
-        state = remembered(state, OrderWentOut(DAY_BOOK, MIDNIGHT + number * SECOND_MS))
+        state = remembered(state, OrderWentOut(DAY_BOOK, "A", MIDNIGHT + number * SECOND_MS))
         side = Decimal(1 if number % 2 else -1)
         state = remembered(state, PositionHeld(DAY_BOOK, "A", side, MIDNIGHT + number * MINUTE_MS))
-    assert len(state.of(DAY_BOOK).orders) <= 60
-    assert len(state.of(DAY_BOOK).reversals) <= 60
+    assert len(state.of(DAY_BOOK).orders["A"]) <= 60
+    assert len(state.of(DAY_BOOK).reversals["A"]) <= 60
 
 
 names = st.sampled_from(["account", "trend", "mean"])
@@ -135,7 +136,7 @@ amounts = st.integers(-(10**6), 10**6).map(lambda cents: Decimal(cents) / 100)
 limit_events: st.SearchStrategy[LimitEvent] = st.one_of(
     st.builds(EquityMarked, names, amounts, instants),
     st.builds(CapitalMoved, names, amounts, instants),
-    st.builds(OrderWentOut, names, instants),
+    st.builds(OrderWentOut, names, st.sampled_from("AB"), instants),
     st.builds(PositionHeld, names, st.sampled_from("AB"), st.sampled_from([-1, 0, 2]).map(Decimal), instants),
     st.builds(PeakReset, names, st.just("kim"), st.just("reviewed"), instants),
 )
@@ -189,7 +190,7 @@ def test_books_do_not_touch_each_other_and_time_does_not_run_backwards(story: li
         assert alone.of(name) == whole.of(name)
         memory = whole.of(name)
         assert memory.at == max(each.at for each in story if each.whose == name)
-        assert list(memory.orders) == sorted(memory.orders)
+        assert all(list(sent) == sorted(sent) for sent in memory.orders.values())
         if memory.peak is not None and memory.equity is not None:
             assert memory.peak >= memory.equity
 

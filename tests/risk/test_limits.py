@@ -138,6 +138,7 @@ def positions(draw: st.DrawFn, symbol: str) -> PositionFacts:
         pending_buy=draw(st.sampled_from([Decimal(0), Decimal(7)])),
         pending_sell=draw(st.sampled_from([Decimal(0), Decimal(11)])),
         stop=stop,
+        open_orders=draw(st.integers(0, 22)),
     )
 
 
@@ -150,7 +151,6 @@ def books(draw: st.DrawFn, whose: str) -> BookFacts:
         draw(positions(OTHER)),
         equity=equity,
         capital=equity if whose == ACCOUNT else Decimal(draw(st.integers(0, 40_000))),
-        open_orders=draw(st.integers(0, 22)),
         heat_in_flight=draw(quantities),
     )
 
@@ -158,7 +158,7 @@ def books(draw: st.DrawFn, whose: str) -> BookFacts:
 @st.composite
 def situations(draw: st.DrawFn) -> Situation:
     marked = [EquityMarked(name, Decimal(draw(st.integers(1, 45_000))), NOW - 5) for name in (ACCOUNT, TREND)]
-    sent = [OrderWentOut(ACCOUNT, NOW - 5)] * draw(st.integers(0, 6))
+    sent = [OrderWentOut(ACCOUNT, SYMBOL, NOW - 5)] * draw(st.integers(0, 6))
     sides = [PositionHeld(TREND, SYMBOL, Decimal(draw(st.sampled_from([1, -1]))), NOW - 5) for _ in range(9)]
     away = draw(stops)
     side = draw(st.sampled_from(Side))

@@ -5,14 +5,23 @@ bar and in a way drawn from a seed. Said at the end: whether what the others
 wanted is, to the last word, what they want in a run without the failing ones;
 whether the books added up at every posting (each is checked as it is made, so a
 run that ends has added up) and at the end; and what a strategy-bar took.
+
+Every bar carries an order of all of them at once, and every wallet all they order.
+Who shares an account shares its market and its margin: what a bar too thin for
+the account's order fills is shared among those who want it, and an exit of the
+whole net withdraws entries that still wait, whoever's they are. What a strategy
+holds then depends on who else trades, and these look at what they hold.
 """
 
 import argparse
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+import numpy as np
+
+from qts.domain.virtual_books import PostingKind
 from qts.market.dataset import Dataset
 from qts.simulation.joint_result import JointResult
 from qts.simulation.joint_run import run_together
@@ -22,6 +31,9 @@ from tests.simulation.joint_members import CAPITAL, NO_LIMITS, adds_up, averagin
 
 AMPLE = 100 * CAPITAL
 """Each strategy's capital on a symbol. One account has one margin: where it runs short, all who share it notice."""
+
+ORDERED_MAX = 2
+"""Base units that a strategy of the crowd orders of a symbol in one bar, at most."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +57,10 @@ class Silent(Strategy):
 
 def crowd(symbols: int, strategies: int, bars: int, seed: int = 11) -> Crowd:
     """Each strategy on all of the symbols, a tenth of them faulty."""
-    datasets = {f"S{number:02}USDT": synthetic(seed + number, bars, f"S{number:02}USDT") for number in range(symbols)}
-    names = tuple(datasets)
+    names = tuple(f"S{number:02}USDT" for number in range(symbols))
+    datasets = {
+        name: deep(synthetic(seed + number, bars, name), ORDERED_MAX * strategies) for number, name in enumerate(names)
+    }
     faulty = max(1, strategies // 10)
     sound = [
         Member(strategy_id=f"ok-{n}", make=averaging(2 + n % 40), symbols=names, capital=AMPLE * symbols)
@@ -59,11 +73,18 @@ def crowd(symbols: int, strategies: int, bars: int, seed: int = 11) -> Crowd:
     return Crowd(datasets, sound, broken)
 
 
+def deep(dataset: Dataset, quantity: int) -> Dataset:
+    """The market with volume in every bar for an order of so many base units."""
+    more = quantity / float(NO_LIMITS.frictions.participation_max)
+    return replace(dataset, bars=replace(dataset.bars, volume=dataset.bars.volume + more))
+
+
 def judged(these: Crowd) -> str:
     """Raises AssertionError when somebody noticed somebody."""
     without, _ = these.run(these.sound)
     result, took = these.run([*these.sound, *these.faulty])
     adds_up(result)
+    nothing_waited(these.datasets, result)
     for member in these.sound:
         assert result.said[member.strategy_id] == without.said[member.strategy_id], member.strategy_id
     assert {each.strategy_id for each in result.halted} == {each.strategy_id for each in these.faulty}
@@ -74,6 +95,16 @@ def judged(these: Crowd) -> str:
         f"{len(these.sound)} others said the same; {postings} postings added up, {result.crossed} of them crossed; "
         f"{took:.1f} s, {took / (strategies * bars) * 1e6:.2f} us a strategy-bar"
     )
+
+
+def nothing_waited(datasets: dict[str, Dataset], result: JointResult) -> None:
+    """Raises AssertionError when a bar filled all that it could carry: what is left would have waited."""
+    for symbol, dataset in datasets.items():
+        taken = np.zeros(len(dataset.bars))
+        for row, each in result.postings[symbol]:
+            if each.kind is PostingKind.FILL:
+                taken[row] += abs(float(each.quantity))
+        assert (taken < dataset.bars.volume * float(NO_LIMITS.frictions.participation_max)).all(), symbol
 
 
 def silence(strategies: int, bars: int) -> str:

@@ -15,6 +15,7 @@ from qts.domain.errors import PolicyError
 from qts.domain.virtual_books import QUARANTINE, PostingKind
 from qts.market.view import View
 from qts.risk.limit_policy import LimitPolicies
+from qts.risk.stages import StageWord
 from qts.simulation.backtest import Terms, run_backtest
 from qts.simulation.joint_run import run_together
 from qts.simulation.joint_terms import JointTerms, Member, OnHalt
@@ -200,6 +201,31 @@ def test_one_account_has_one_margin_and_where_it_runs_short_nothing_more_is_open
     assert [result.fills[each] for each in symbols] == [1, 1, 0]
 
 
+def test_at_one_close_every_symbol_of_many_is_entered_and_left() -> None:
+    """Two strategies on 24 symbols under the usual limits, which count orders and changes of sides by symbol.
+
+    Proves: P6-8
+    """
+    names = [f"S{number:02}USDT" for number in range(24)]
+    market = {name: synthetic(7, 12, name) for name in names}
+
+    class InAndOut(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            turn: dict[int, Answer] = {
+                2: buy(weight=0.01, stop_loss=view.close * 0.9),
+                5: [close(), sell(weight=0.01, stop_loss=view.close * 1.1)],
+                8: close(),
+            }
+            return turn.get(view.bar_number)
+
+    members = [Member(strategy_id=each, make=InAndOut, symbols=tuple(names), capital=CAPITAL) for each in ("a", "b")]
+    result = run_together(market, members, JointTerms(waivers=ALL, policies=LimitPolicies()))
+    assert [word for word in result.gate if word.stage is StageWord.BLOCK] == []
+    turns = {name: [posting.quantity > 0 for _, posting in result.postings[name] if posting.quantity] for name in names}
+    in_long, round_to_short, out = [True] * 2, [False] * 4, [True] * 2
+    assert all(each == in_long + round_to_short + out for each in turns.values()), turns["S23USDT"]
+
+
 def test_limits_reduce_and_block_entries_and_no_exit() -> None:
     dataset = synthetic(5, 400)
     terms = JointTerms(waivers=ALL, policies=LimitPolicies())
@@ -238,6 +264,23 @@ def test_a_crowd_on_one_symbol_and_a_crowd_on_many() -> None:
     """The size the account is made for is run by hand: python -m tests.simulation.many_strategies."""
     assert "others said the same" in judged(crowd(1, 40, 240))
     assert "others said the same" in judged(crowd(6, 10, 120))
+
+
+def test_what_a_bar_too_thin_for_all_fills_is_shared_among_them() -> None:
+    class Ten(Strategy):
+        def on_bar(self, view: View) -> Answer:
+            return buy(quantity=10) if view.bar_number == 4 else None
+
+    dataset = synthetic(1, 120)
+    bars = replace(dataset.bars, volume=np.full(len(dataset.bars), 100.0))  # of which a tenth may be taken
+
+    def filled_first(*names: str) -> dict[str, Decimal]:
+        result = together(replace(dataset, bars=bars), *((name, Ten) for name in names), capital=10 * CAPITAL)
+        (postings,) = result.postings.values()
+        return {each.strategy_id: each.quantity for row, each in postings if row == 5 and each.quantity}
+
+    assert filled_first("a") == {"a": Decimal(10)}
+    assert filled_first("a", "b") == {"a": Decimal(5), "b": Decimal(5)}
 
 
 class HeldThenBroken(Strategy):

@@ -6,14 +6,14 @@ told of. Everything here is a fold of the events handled so far. ``send`` and
 then performed, so what may never go out is held here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from qts.domain.instant import DAY_MS, Duration, Instant
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO
-from qts.domain.order import Side
+from qts.domain.order import OrderType, Side
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import REGISTRY, Scope, Severity
 from qts.execution.commands import CancelOrder, Command
@@ -50,6 +50,7 @@ class ExecutionSettings:
 
 
 _UNKNOWN = OrderState.UNKNOWN
+_EXITS = frozenset({Role.EXIT, Role.ESCAPE})
 
 
 class ExecutionAccount:
@@ -144,6 +145,16 @@ class ExecutionAccount:
     def live_on(self, symbol: str, role: Role) -> list[OrderRecord]:
         return [record for record in self.orders.live(symbol) if record.order.role is role]
 
+    def in_the_way(self, symbol: str, quantity: Decimal, *, beside: Collection[str]) -> list[OrderRecord]:
+        """Exits that rest and leave the venue no room to reduce by ``quantity``; beside: the parents that may rest."""
+        resting = [
+            each
+            for each in self.orders.live(symbol)
+            if each.order.role in _EXITS and each.order.type is OrderType.LIMIT and each.order.parent_id not in beside
+        ]
+        held = abs(self.positions.of(symbol).quantity)
+        return resting if sum((each.left for each in resting), start=quantity) > held else []
+
     def exposure(self, symbol: str, side: Side) -> Decimal:
         """Base units toward ``side`` if everything decided and increasing on it filled, sent or not, heard or not."""
         held = self.positions.of(symbol).quantity * side.sign
@@ -176,6 +187,11 @@ class ExecutionAccount:
     def hear_quote(self, quote: Quote) -> None:
         self._quotes[quote.symbol] = quote
         self._unread[quote.symbol] = quote
+
+    def forget_quotes(self) -> None:
+        """None of them tells of now: an old price may neither price an order nor end a position."""
+        self._quotes.clear()
+        self._unread.clear()
 
     def quote(self, symbol: str) -> Quote | None:
         """The last quote. Reading it makes it part of the record."""

@@ -361,6 +361,7 @@ class ExecutionController:
                 account.touched[symbol] = None
 
     def _on_restarted(self, event: Restarted, now: Instant) -> None:  # noqa: ARG002 - every door has one
+        self.account.forget_quotes()  # whoever was away does not know for how long
         for record in tuple(self.account.orders.live()):
             record.cancel_asked_at = None
             if record.state is OrderState.SUBMITTED:

@@ -8,6 +8,7 @@ is not ours is adopted, never ignored: the position follows the fills, whoever
 made them.
 """
 
+from collections.abc import Collection
 from decimal import Decimal
 
 from qts.domain.fill import Cause, Fill
@@ -20,7 +21,7 @@ from qts.execution.commands import CancelOrder, QueryOrder, TakeSnapshot
 from qts.execution.contracts import ExecutionAlert
 from qts.execution.events import Event, OrderAck, OrderEnded, QueryAnswer, SendOutcome, Snapshot
 from qts.execution.orders import OrderRecord
-from qts.execution.reconcile import Differences, differences
+from qts.execution.reconcile import POSITION, Differences, differences
 from qts.execution.unknown import (
     Bias,
     Evidence,
@@ -42,7 +43,10 @@ _STAGE = "reconcile"
 
 
 class _Symbol:
-    """asked_at: the last snapshot request. tries: how many disagreed in a row; tried_at: as_of of the last one."""
+    """asked_at: the last snapshot request.
+
+    tries: of each thing that the last ones left unexplained, by how many in a row; tried_at: as_of of the last one.
+    """
 
     __slots__ = ("asked_at", "doubt_since", "fills_after", "next_at", "tried_at", "tries", "wants")
 
@@ -50,7 +54,7 @@ class _Symbol:
         self.asked_at: Instant | None = None
         self.doubt_since: Instant | None = None
         self.next_at: Instant | None = None
-        self.tries = 0
+        self.tries: dict[str, int] = {}
         self.tried_at: Instant = 0
         self.wants = False
         self.fills_after = ""  # the last trade a snapshot told; one the stream lost lies behind it
@@ -182,14 +186,15 @@ class Doubts:
             return ()
         is_another = snapshot.as_of >= each.tried_at + ASK_AGAIN_MS // 2  # told again, it is no other try
         if is_another:
-            each.tries, each.tried_at = each.tries + 1, snapshot.as_of
-        last_try = each.tries >= CORRECTIONS_MAX
+            each.tried_at = snapshot.as_of
+        last_try = [what for what, tries in each.tries.items() if tries + is_another >= CORRECTIONS_MAX]
         found = differences(
             account.orders,
             account.positions.of(symbol),
             snapshot,
             is_ours=self._is_ours,
-            correct_at=self._mark(snapshot) if last_try else None,
+            last_try=last_try,
+            correct_at=self._mark(snapshot) if POSITION in last_try else None,
         )
         self._confirm_listed(found)
         account.out += [*found.queries, *found.zombies]
@@ -198,14 +203,14 @@ class Doubts:
         if events:
             detail = f"{len(events)} pieces of news were missed"
             account.alert(ExecutionAlert(SafetyCode.AN030, symbol, _STAGE, detail), now)
+        if found.gap is not None:  # else it is too old to count as a try
+            each.tries = {what: each.tries.get(what, 0) + is_another for what in found.unexplained}
         if found.is_clean or (events and not found.gap):
-            each.tries = 0
             self._believe(symbol, snapshot, now)
-        elif last_try and self._conclude(found, snapshot, now):
-            each.tries = 0
+        elif self._conclude(found, snapshot, last_try, now):
+            each.tries.clear()
             each.wants = found.correction is None and bool(found.gap)
         else:
-            each.tries -= is_another and found.gap is None  # too old a snapshot to count as a try
             each.wants = True
         if found.correction is not None:
             events = (*events, found.correction)
@@ -224,15 +229,15 @@ class Doubts:
         for order in found.foreign_orders:
             self._foreign(found.symbol, f"an open order that is not ours: {order.client_id}", now)
 
-    def _conclude(self, found: Differences, snapshot: Snapshot, now: Instant) -> bool:
-        """On the last try, what is taken to be so; whether there is anything to be concluded."""
+    def _conclude(self, found: Differences, snapshot: Snapshot, last_try: Collection[str], now: Instant) -> bool:
+        """What is taken to be so of what this is the last try for; whether anything is."""
         held, code = f"the venue holds {plain(snapshot.position)}", SafetyCode.FS070
         if found.correction is not None:
             self._account.orders.forgive(found.symbol)  # the correction stands for what they counted
             detail = f"{held}, the record differs by {plain(found.correction.quantity)}"
-        elif found.gap:
+        elif found.gap and POSITION in last_try:
             detail = f"{held}, {plain(found.gap)} away, at a price nobody told"
-        elif found.gap == 0 and found.behind:
+        elif found.gap == 0 and found.behind and all(each in last_try for each in found.behind):
             self._account.orders.forgive(found.symbol)
             code = SafetyCode.AN030
             detail = f"{held}, as we do, and counts more than its trades of {', '.join(found.behind)}"
@@ -347,7 +352,8 @@ class Doubts:
 
     def facts(self) -> tuple[object, ...]:
         cases = tuple((c.client_id, c.queries, c.not_found, c.retried, c.quarantined) for c in self._cases.values())
-        return (cases, tuple((name, s.asked_at, s.tries, s.tried_at) for name, s in self._symbols.items()))
+        symbols = self._symbols.items()
+        return (cases, tuple((name, s.asked_at, tuple(s.tries.items()), s.tried_at) for name, s in symbols))
 
 
 def _earlier(one: Instant | None, other: Instant | None) -> Instant | None:

@@ -3,7 +3,8 @@
 An escape covers one execution, and gives back what that execution filled, or a
 whole symbol, and takes its net position to zero. It ends when that is true and
 not when it was tried; while it lasts nothing is opened on the symbol, and every
-30 seconds it says that it is not over.
+30 seconds it says that it is not over. What has to be out of its way it has
+cancelled, and waits for that ``stage.CLEAR_MS`` and no longer.
 """
 
 from decimal import Decimal
@@ -25,6 +26,8 @@ _PAUSES = frozenset({EscapeReason.SAFETY_FAIL, EscapeReason.BROKER_UNSTABLE})
 
 
 class Escape:
+    """canceled: ids of the orders it asked to cancel, and since when."""
+
     __slots__ = (
         "alarm_at",
         "canceled",
@@ -44,7 +47,7 @@ class Escape:
         self.reason = reason
         self.whole = reason in _WHOLE_SYMBOL
         self.executions: list[Execution] = []
-        self.canceled: dict[str, None] = {}
+        self.canceled: dict[str, Instant] = {}
         self.placed = 0
         self.last_sent_at = now
         self.next_at = now
@@ -115,36 +118,50 @@ class Escapes:
             escape.next_at = now + stage.AGAIN_MS
             return
         working = self._working(escape)
+        own = [each for each in account.orders.of_parent(escape.id) if self._blocks(each)]
+        overdue = [each for each in (*working, *own) if self._is_overdue(escape, each, now)]
         facts = stage.EscapeFacts(
             escape_id=escape.id,
             reason=escape.reason,
             instrument=account.settings.instruments[escape.symbol],
             to_return=self._to_return(escape),
-            working=tuple(each for each in working if not each.is_asked_and_unknown),
-            own=tuple(each for each in account.orders.of_parent(escape.id) if self._blocks(each)),
+            working=tuple(each for each in working if not each.is_asked_and_unknown and each not in overdue),
+            own=tuple(each for each in own if each not in overdue),
             placed=escape.placed,
             last_sent_at=escape.last_sent_at,
             quote=account.quote(escape.symbol),
             quantity_max=account.settings.quantity_max.get(escape.symbol),
         )
         step = stage.next_step(facts, now)
-        for record in step.cancel:
-            if record.cancel_asked_at is None or now - record.cancel_asked_at >= stage.AGAIN_MS:
-                account.ask_cancel(record, now)
-                escape.canceled[record.order.client_id] = None
+        for record in (*step.cancel, *overdue):
+            self._clear(escape, record, now)
         if step.place is not None:
             escape.placed += 1
             escape.last_sent_at = now
             account.send(step.place, now)
-        if step.done and not working and not self._owed(escape):
+        if step.done and not working and not overdue and not self._owed(escape):
             self._finish(escape, now)
         else:
             escape.next_at = now + stage.AGAIN_MS if step.wait_until is None else step.wait_until
 
+    def _clear(self, escape: Escape, record: OrderRecord, now: Instant) -> None:
+        """Have the order cancelled, and nothing more sent by the execution it belongs to."""
+        escape.canceled.setdefault(record.order.client_id, now)
+        execution = self._pipeline.executions.get(record.order.parent_id)
+        if execution is not None and not execution.ending and execution.state is not ExecutionState.ESCAPING:
+            self._pipeline.give_up(execution, "the position is being given back", now)
+        if record.cancel_asked_at is None or now - record.cancel_asked_at >= stage.AGAIN_MS:
+            self._account.ask_cancel(record, now)
+
+    def _is_overdue(self, escape: Escape, record: OrderRecord, now: Instant) -> bool:
+        """Whether its end was waited for long enough; the venue refuses at worst what is sent beside it."""
+        return now >= escape.canceled.get(record.order.client_id, now) + stage.CLEAR_MS
+
     def _working(self, escape: Escape) -> tuple[OrderRecord, ...]:
         """What has to be out of the way: everything of ours but the stop, or one execution's orders and the target.
 
-        What another escape left resting is in the way like anything else.
+        Of an escape of one execution also the exits of others that rest, where the venue has no room for both. What
+        another escape left resting is in the way like anything else.
         """
         live = self._account.orders.live(escape.symbol)
         if escape.whole:
@@ -152,10 +169,12 @@ class Escapes:
                 each for each in live if each.order.role is not Role.STOP_LOSS and each.order.parent_id != escape.id
             )
         ids = {each.id for each in escape.executions}
-        gives_back = self._to_return(escape) != 0
-        return tuple(
-            each for each in live if each.order.parent_id in ids or (gives_back and each.order.role is Role.TAKE_PROFIT)
-        )
+        own = [each for each in live if each.order.parent_id in ids]
+        quantity = abs(self._to_return(escape))
+        if quantity == 0:
+            return tuple(own)
+        targets = self._account.live_on(escape.symbol, Role.TAKE_PROFIT)
+        return (*own, *targets, *self._account.in_the_way(escape.symbol, quantity, beside={escape.id, *ids}))
 
     def _owed(self, escape: Escape) -> bool:
         """Whether the venue has counted a trade that was not heard: what is to be returned is not known yet."""
@@ -208,4 +227,5 @@ class Escapes:
             self._pipeline.escaped(execution, result, now)
 
     def facts(self) -> tuple[object, ...]:
-        return tuple((e.id, e.reason.value, e.placed, tuple(e.canceled), e.next_at) for e in self.active.values())
+        active = self.active.values()
+        return tuple((e.id, e.reason.value, e.placed, tuple(e.canceled.items()), e.next_at) for e in active)

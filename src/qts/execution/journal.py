@@ -26,6 +26,8 @@ from qts.execution.entry_text import entry_writer
 from qts.execution.events import Event
 
 GENESIS: Final = sha256(b"qts journal 1").hexdigest()
+_WRITTEN_TOGETHER: Final = 256
+"""Entries that may wait: one after the other they cost less than each in the midst of other work."""
 
 
 @plain_members
@@ -46,28 +48,48 @@ class JournalRow:
 
 
 class Journal:
-    """Gives each entry its number and its digest. Rows wait in ``pending`` until the store has taken them.
+    """Gives each entry its number and its digest, at the latest when somebody asks for them.
 
-    keeps: False for who wants only the digest of it all, as a backtest does.
+    Entries are values, so that nothing is lost by writing many of them at once: a
+    backtest asks for the last digest only. keeps: False for who wants no rows, as it does.
     """
 
     def __init__(self, number: int = 0, head: str = GENESIS, *, keeps: bool = True) -> None:
         self.number = number
-        self.head = head
-        self.pending: list[JournalRow] = []
+        self._head, self._head_number = head, number
+        self._unwritten: list[tuple[RowKind, Event | Command, Instant]] = []
+        self._rows: list[JournalRow] = []
         self._keeps = keeps
 
     def add(self, kind: RowKind, entry: Event | Command, at: Instant) -> None:
-        text = _WRITERS[type(entry)](entry)
-        self.number = number = self.number + 1
-        self.head = head = chained(self.head, number, at, kind, text)
-        if self._keeps:
-            self.pending.append(JournalRow(number, at, kind, text, head))
+        self.number += 1
+        unwritten = self._unwritten
+        unwritten.append((kind, entry, at))
+        if len(unwritten) >= _WRITTEN_TOGETHER:
+            self._write()
+
+    @property
+    def head(self) -> str:
+        """The digest of the last row."""
+        self._write()
+        return self._head
 
     def taken(self) -> tuple[JournalRow, ...]:
         """Everything not yet handed to the store, which now has it."""
-        rows, self.pending = tuple(self.pending), []
+        self._write()
+        rows, self._rows = tuple(self._rows), []
         return rows
+
+    def _write(self) -> None:
+        head, number = self._head, self._head_number
+        for kind, entry, at in self._unwritten:
+            number += 1
+            text = _WRITERS[type(entry)](entry)
+            head = chained(head, number, at, kind, text)
+            if self._keeps:
+                self._rows.append(JournalRow(number, at, kind, text, head))
+        self._head, self._head_number = head, number
+        self._unwritten.clear()
 
 
 def chained(previous: str, number: int, at: Instant, kind: str, text: str) -> str:

@@ -121,7 +121,8 @@ class OrderLedger:
     """All records, and the trades already counted.
 
     living: those that have not ended, for who only wants to see whether there are any. owing: those of which the
-    venue has counted more than was heard, by client id: news of trades are still to come.
+    venue has counted more than was heard, by client id: news of trades are still to come. rests: of each decision whose
+    rest was executed, the ids of its rests.
     """
 
     def __init__(self) -> None:
@@ -131,7 +132,7 @@ class OrderLedger:
         self._of_parent: defaultdict[str, list[OrderRecord]] = defaultdict(list)
         self.owing: dict[str, OrderRecord] = {}
         self._quantity_max: dict[str, Decimal] = {}
-        self._rests: defaultdict[str, list[str]] = defaultdict(list)  # of a decision that has any, the ids of its rests
+        self.rests: defaultdict[str, list[str]] = defaultdict(list)
         self._trades: set[tuple[str, str]] = set()
 
     # -- the way out ----------------------------------------------------------------
@@ -141,7 +142,7 @@ class OrderLedger:
         first = first_id(parent_id)
         if first != parent_id and first in self._quantity_max:
             self._quantity_max[parent_id] = self._quantity_max[first]
-            self._rests[first].append(parent_id)
+            self.rests[first].append(parent_id)
         else:
             self._quantity_max[parent_id] = quantity_max
 
@@ -154,7 +155,7 @@ class OrderLedger:
         limit = self._quantity_max.get(parent_id)
         if limit is not None:
             wanted = order.quantity
-            for each in siblings if not self._rests else self._family(parent_id):
+            for each in siblings if not self.rests else self._family(parent_id):
                 wanted += each.at_risk
             if wanted > limit:
                 raise OverParentError(f"{client_id}: {wanted} would be above the {limit} of {parent_id}")
@@ -176,16 +177,16 @@ class OrderLedger:
         if limit is None:
             return ZERO
         excess = -limit
-        for each in self._of_parent[parent_id] if not self._rests else self._family(parent_id):
+        for each in self._of_parent[parent_id] if not self.rests else self._family(parent_id):
             excess += each.filled
         return excess
 
     def _family(self, parent_id: str) -> list[OrderRecord]:
         """The orders of the decision and of everything that executed its rest."""
         first = first_id(parent_id)
-        if first not in self._rests:
+        if first not in self.rests:
             return list(self._of_parent.get(parent_id, ()))
-        return [each for one in (first, *self._rests[first]) for each in self._of_parent.get(one, ())]
+        return [each for one in (first, *self.rests[first]) for each in self._of_parent.get(one, ())]
 
     # -- what is heard --------------------------------------------------------------
 

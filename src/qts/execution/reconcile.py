@@ -6,19 +6,20 @@ ends the same whether its news came by stream, by snapshot, or by both. What alw
 - News is told apart by trade id and cumulative quantity, never by when it arrived. What the record has stays: a
   snapshot adds, and takes nothing back.
 - A snapshot speaks only of what is older than itself. An order with later news is not judged by it, nor is the
-  position when a later fill was heard.
+  position when a fill was heard that is not older.
 - A send without an answer is not judged by its absence; that is unknown.py's business, for which
   ``Differences.evidence`` gives the facts.
-- An accepted order that is in no list is asked for by id first; "not listed" once is not an ending. On the last try
+- An accepted order that is in no list is asked for by id first; "not listed" once is not an ending. On its last try
   it is concluded that it ended, since an order that is nowhere protects and fills nothing.
-- A position that differs after every fill is corrected only on the last try, by one fill whose id is a pure function
+- A position that differs after every fill is corrected only on its last try, by one fill whose id is a pure function
   of what differs: a restarted process makes the same one, and it counts once.
+- Tries are counted of each thing by itself: that something else disagreed before proves nothing about this one.
 
 A symbol of which nothing was answered makes no snapshot and so never comes here. The file does not count the tries.
 Source: reliability, sections 2.3 to 2.5 (SND-16, EVT-03 to EVT-09, EVT-15 to EVT-17, PRT-06, PRT-09, PRT-10).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -36,6 +37,8 @@ from qts.execution.unknown import Evidence
 
 CORRECTION = "correction"
 """The order id of a correction: no order's, so that the fill is adopted like a foreign one."""
+POSITION = "position of"
+"""Among ids of orders, what stands for the position; no id of ours has a space."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,12 @@ class Differences:
             or self.foreign_orders
         )
 
+    @property
+    def unexplained(self) -> tuple[str, ...]:
+        """What a further snapshot may explain, and what something is concluded of if several do not: ids, POSITION."""
+        position = (POSITION,) if self.gap else ()
+        return (*(each.client_id for each in self.queries), *self.behind, *position)
+
     def evidence(self, client_id: str) -> Evidence:
         """What the snapshot says about an order of unknown outcome.
 
@@ -100,12 +109,13 @@ def differences(
     snapshot: Snapshot,
     *,
     is_ours: Callable[[str], bool],
+    last_try: Collection[str] = (),
     correct_at: Decimal | None = None,
 ) -> Differences:
     """What the snapshot tells that the record does not have.
 
-    is_ours: whether a client id is of our making. correct_at: the mark price, given on the last try only: then what
-    cannot be explained is concluded instead of asked for again.
+    is_ours: whether a client id is of our making. last_try: the orders that are concluded to be over, if no list has
+    them, instead of asked for again. correct_at: the mark price, given on the last try of the position only.
     """
     missed, foreign = _unheard_fills(ledger, snapshot)
     filled = _sums(missed)
@@ -136,7 +146,7 @@ def differences(
         and _should_be_listed(record, snapshot)
         and _heard(record, filled) < record.order.quantity
     ]
-    concluded = correct_at is not None
+    concluded = [each for each in nowhere if each.order.client_id in last_try]
     gap = _gap(position, snapshot, (*missed, *foreign))
     return Differences(
         symbol=snapshot.symbol,
@@ -144,12 +154,12 @@ def differences(
         missed=missed,
         foreign=foreign,
         accepted=tuple(accepted),
-        ended=tuple(_ended(each, filled) for each in nowhere) if concluded else (),
-        queries=() if concluded else tuple(_query(each) for each in nowhere),
+        ended=tuple(_ended(each, filled) for each in concluded),
+        queries=tuple(_query(each) for each in nowhere if each not in concluded),
         behind=tuple(behind),
         altered=tuple(altered),
         # A stop that the lists forgot may still be there: cancelling what is concluded costs nothing.
-        zombies=(*zombies, *(_cancel_record(each) for each in nowhere if concluded and each.order.is_conditional)),
+        zombies=(*zombies, *(_cancel_record(each) for each in concluded if each.order.is_conditional)),
         foreign_orders=tuple(foreign_orders),
         gap=gap,
         correction=_correction(ledger, position, snapshot, gap=gap, price=correct_at),
@@ -215,7 +225,7 @@ def _cancel(order: VenueOrder) -> CancelOrder:
 
 
 def _gap(position: Position, snapshot: Snapshot, unheard: Iterable[Fill]) -> Decimal | None:
-    if position.filled_at > snapshot.as_of:
+    if position.filled_at >= snapshot.as_of:
         return None
     ours = position.quantity + sum((each.side.sign * each.quantity for each in unheard), start=ZERO)
     return snapshot.position - ours

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
-from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.account import ExecutionAccount
 from qts.execution.contracts import Role, SplitAlgorithm, SplitOrder
@@ -74,7 +73,7 @@ class Sending:
         if why is not None:
             self._give_up(x, why, now)
             return False
-        fitting = self._fitting(x, order) if x.records else order
+        fitting = self._fitting(x, order) if x.records or account.orders.rests else order
         if fitting is None:
             self._give_up(x, "more filled than its slices asked for", now)
             return False
@@ -115,13 +114,8 @@ class Sending:
 
     def _is_in_the_way(self, x: Execution, order: SplitOrder, now: Instant) -> bool:
         """Whether earlier exits that rest leave the venue no room for this one; they are given up for it."""
-        resting = [
-            each
-            for each in self._account.live_on(order.symbol, Role.EXIT)
-            if each.order.type is OrderType.LIMIT and each.order.parent_id != x.id
-        ]
-        held = abs(self._account.positions.of(order.symbol).quantity)
-        if not resting or sum((each.left for each in resting), start=order.quantity) <= held:
+        resting = self._account.in_the_way(order.symbol, order.quantity, beside=(x.id,))
+        if not resting:
             return False
         for record in resting:
             other = self._active.get(record.order.parent_id)

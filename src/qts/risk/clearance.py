@@ -8,7 +8,7 @@ never said where one of them would say a word, which generated tests hold.
 """
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, Side
@@ -18,26 +18,39 @@ from qts.risk.limit_policy import LimitPolicies
 from qts.risk.limit_state import BookMemory
 from qts.risk.liquidation import margin_excess
 
+_SURE: Final = 1e-9
+"""Of a bound: more than a float is wrong by."""
 _BUY: Final = Side.BUY
 _REDUCE: Final = Effect.REDUCE
+
+
+class EquityBounds(Protocol):
+    """What a book is worth, quote, in floats that err on the safe side: below, above, above.
+
+    day_start_max: infinite where the day may have begun with nothing.
+    """
+
+    equity_min: float
+    peak_max: float
+    day_start_max: float
 
 
 class Clearance:
     """The bounds of one strategy and of the account that is all its own.
 
-    memory: of the book, marked at each instant of decision.
+    memory: of the book, which knows orders and changes of sides up to the instant of decision.
     """
 
     __slots__ = (
         "_age_ms",
         "_collar",
-        "_daily_loss",
-        "_drawdown",
         "_exposure",
         "_heat",
         "_leverage",
         "_memory",
         "_notional",
+        "_of_day_start",
+        "_of_peak",
         "_orders",
         "_reversals",
         "_size",
@@ -58,23 +71,32 @@ class Clearance:
         self._exposure = min(account.leverage_max, *exposures[0], *exposures[1])
         self._heat = min(each.heat_max for each in both)
         self._without_stop = max(each.loss_without_stop for each in both)
-        self._daily_loss = min(each.daily_loss_warn for each in both)
-        self._drawdown = min(each.drawdown_warn for each in both)
+        self._of_day_start = 1 - float(min(each.daily_loss_warn for each in both)) + _SURE
+        self._of_peak = 1 - float(min(each.drawdown_warn for each in both)) + _SURE
         rates = [(each.orders_per_second_max, each.orders_per_minute_max, each.open_orders_max) for each in both]
         self._orders = min(*rates[0], *rates[1])
 
-    def clears(  # noqa: C901, PLR0911, PLR0912 - one comparison after the other, each a limit's
-        self, order: Order, state: AccountState, stop: Decimal | None, capital: Decimal
+    def clears(  # noqa: C901, PLR0911, PLR0912, PLR0917 - one comparison after the other, each a limit's
+        self,
+        order: Order,
+        state: AccountState,
+        stop: Decimal | None,
+        capital: Decimal,
+        equity: Decimal,
+        bounds: EquityBounds,
     ) -> bool:
         """Whether no limit but those of liquidation has anything to say, at the instant the order is made.
 
-        state: what the gate was shown. stop: of the position. capital: what the strategy has of its own, quote. The
-        order is the first of its round that increases, and none sent before it is still at work.
+        state: what the gate was shown. stop: of the position. capital: what the strategy has of its own, quote.
+        equity, bounds: of the book, marked at this instant. The order is the first of its round that increases,
+        and none sent before it is still at work.
         """
         memory = self._memory
-        equity = memory.equity
         price, now = state.last_price, order.created_at
-        if price is None or equity is None or not (price > ZERO and equity > ZERO and capital > ZERO):
+        if price is None or not (price > ZERO and equity > ZERO and capital > ZERO):
+            return False
+        equity_min = bounds.equity_min
+        if equity_min <= self._of_peak * bounds.peak_max or equity_min <= self._of_day_start * bounds.day_start_max:
             return False
         if state.pending_buy or state.pending_sell or not 0 <= now - state.price_known_at <= self._age_ms:
             return False
@@ -102,17 +124,13 @@ class Clearance:
                 held += quantity
             elif quantity > held:
                 held = quantity
-            if len(memory.reversals) >= self._reversals and memory.would_reverse(order.symbol, side):
+            changes = len(memory.reversals.get(order.symbol, ()))
+            if changes >= self._reversals and memory.would_reverse(order.symbol, side):
                 return False
         largest = held * worth
         if largest > self._exposure * equity or largest > self._leverage * capital or heat > self._heat * equity:
             return False
-        began, peak = memory.day_start_at(now), memory.peak
-        if began is None or peak is None or not began > ZERO:
-            return False
-        if began - equity >= self._daily_loss * began or peak - equity >= self._drawdown * peak:
-            return False
-        return len(memory.orders) < self._orders
+        return len(memory.orders.get(order.symbol, ())) < self._orders
 
 
 def is_farther(

@@ -149,7 +149,7 @@ class LimitDesk:
 
     def let_out(self, whose: str, order: Order, stop: Decimal | None, last_price: Decimal) -> None:
         """An order of a book goes out. stop: of the pair it brings."""
-        (self._memories.get(whose) or self.memory(whose)).count_order(order.created_at)
+        (self._memories.get(whose) or self.memory(whose)).count_order(order.symbol, order.created_at)
         self._round.append((whose, order, stop, last_price))
         if order.price is not None or order.effect is not _REDUCE:
             self.may_stack = True
@@ -219,13 +219,12 @@ class LimitDesk:
         policy = self.policies.account if whose == ACCOUNT else self.policies.of(whose)
         capital, equity = self._books.worth(whose)
         known_as = self._alone or whose
-        positions, open_orders, heat = [], 0, ZERO
+        positions, heat = [], ZERO
         with exact_arithmetic():
             for each in self._books.held(whose, whom):
                 out = [one for one in self._round if one[0] == known_as and one[1].symbol == each.symbol]
                 working = (*each.working, *(_at_work(one) for one in out if one[1].effect is not _REDUCE))
-                positions.append(_position(each, _reduced(out), working))
-                open_orders += each.open_orders + len(out)
+                positions.append(_position(each, _reduced(out), working, each.open_orders + len(out)))
                 for one in working:
                     heat += one.quantity * loss_per_unit(one.side, one.worth_at, one.stop, policy.loss_without_stop)
         return _book_facts(
@@ -233,7 +232,6 @@ class LimitDesk:
             capital=capital,
             equity=equity,
             positions=tuple(positions),
-            open_orders=open_orders,
             heat_in_flight=heat,
         )
 
@@ -268,7 +266,7 @@ def _reduced(out: Iterable[_LetOut]) -> Decimal:
     return found
 
 
-def _position(each: BookOn, reduced: Decimal, working: Iterable[Working]) -> PositionFacts:
+def _position(each: BookOn, reduced: Decimal, working: Iterable[Working], open_orders: int) -> PositionFacts:
     """The position with what reduces it done. What is closed frees its part of basis and margin."""
     position, margin = each.position + reduced, each.margin
     if reduced and margin is not None:
@@ -288,4 +286,5 @@ def _position(each: BookOn, reduced: Decimal, working: Iterable[Working]) -> Pos
         stop=each.stop,
         margin=margin,
         others_stop=each.others_stop,
+        open_orders=open_orders,
     )

@@ -81,6 +81,7 @@ class PositionFacts:
     stop: Decimal | None = None
     margin: MarginFacts | None = None
     others_stop: Decimal | None = None
+    open_orders: int = 0
 
     def toward(self, side: Side) -> Decimal:
         """The furthest position on ``side``, 0 or more: its working orders filled, and what opposes it closed."""
@@ -102,7 +103,6 @@ class BookFacts:
     capital: Decimal
     equity: Decimal
     positions: tuple[PositionFacts, ...] = ()
-    open_orders: int = 0
     heat_in_flight: Decimal = ZERO
 
     @property

@@ -49,6 +49,7 @@ class CapitalMoved:
 @value
 class OrderWentOut:
     whose: str
+    symbol: str
     at: Instant
 
 
@@ -83,6 +84,8 @@ LimitEvent: TypeAlias = EquityMarked | CapitalMoved | OrderWentOut | PositionHel
 class BookMemory:
     """One book. day_start: equity when the UTC day ``day`` began. sides: symbol to the side last held, 1 or -1.
 
+    orders, reversals: by symbol, when an order went out and when the side changed.
+
     Its methods change it, each by what an event of that kind says; ``remembered`` changes a copy.
     """
 
@@ -91,12 +94,12 @@ class BookMemory:
     day_start: Decimal | None = None
     peak: Decimal | None = None
     equity: Decimal | None = None
-    orders: tuple[Instant, ...] = ()
-    reversals: tuple[Instant, ...] = ()
+    orders: dict[str, tuple[Instant, ...]] = field(default_factory=dict)
+    reversals: dict[str, tuple[Instant, ...]] = field(default_factory=dict)
     sides: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> "BookMemory":
-        return replace(self, sides=dict(self.sides))
+        return replace(self, sides=dict(self.sides), orders=dict(self.orders), reversals=dict(self.reversals))
 
     # -- reading ------------------------------------------------------------------------
 
@@ -104,12 +107,12 @@ class BookMemory:
         """Equity at the last UTC midnight: when no mark has come since, the last one before it. None: never marked."""
         return self.equity if now // DAY_MS > self.day else self.day_start
 
-    def orders_within(self, window_ms: int, now: Instant) -> int:
-        """Orders of the last ``window_ms`` (at most a minute)."""
-        return sum(now - at < window_ms for at in self.orders)
+    def orders_within(self, window_ms: int, now: Instant, symbol: str | None) -> int:
+        """Orders on the symbol in the last ``window_ms`` (at most a minute); None: on the symbol that had the most."""
+        return _within(self.orders, window_ms, now, symbol)
 
-    def reversals_within_hour(self, now: Instant) -> int:
-        return sum(now - at < HOUR_MS for at in self.reversals)
+    def reversals_within_hour(self, now: Instant, symbol: str | None) -> int:
+        return _within(self.reversals, HOUR_MS, now, symbol)
 
     def would_reverse(self, symbol: str, side: Side) -> bool:
         """Whether a position on ``side`` would be one on the other side than the last."""
@@ -155,12 +158,12 @@ class BookMemory:
 
             self.equity, self.day_start, self.peak = after, base(self.day_start), base(self.peak)
 
-    def count_order(self, at: Instant) -> None:
-        now, orders = self._reach(at), self.orders
-        if not orders or now - orders[-1] >= MINUTE_MS:
-            self.orders = (now,)
+    def count_order(self, symbol: str, at: Instant) -> None:
+        now, orders = self._reach(at), self.orders.get(symbol)
+        if orders is None or now - orders[-1] >= MINUTE_MS:
+            self.orders[symbol] = (now,)
         else:
-            self.orders = (*(sent for sent in orders if now - sent < MINUTE_MS), now)
+            self.orders[symbol] = (*(sent for sent in orders if now - sent < MINUTE_MS), now)
 
     def hold(self, symbol: str, position: Decimal, at: Instant) -> None:
         now = self._reach(at)
@@ -171,7 +174,8 @@ class BookMemory:
             return
         self.sides[symbol] = side
         if last is not None:
-            self.reversals = (*(each for each in self.reversals if now - each < HOUR_MS), now)
+            before = self.reversals.get(symbol, ())
+            self.reversals[symbol] = (*(each for each in before if now - each < HOUR_MS), now)
 
     def reset_peak(self, at: Instant) -> None:
         self._reach(at)
@@ -180,6 +184,11 @@ class BookMemory:
     def _reach(self, at: Instant) -> Instant:
         self.at = at = max(self.at, at)
         return at
+
+
+def _within(times: Mapping[str, Iterable[Instant]], window_ms: int, now: Instant, symbol: str | None) -> int:
+    asked = times.values() if symbol is None else (times.get(symbol, ()),)
+    return max((sum(now - at < window_ms for at in each) for each in asked), default=0)
 
 
 NEVER_SEEN: Final = BookMemory()
@@ -213,7 +222,7 @@ def remembered(state: LimitState, event: LimitEvent) -> LimitState:
         case CapitalMoved(amount=amount):
             memory.move_capital(amount, event.at)
         case OrderWentOut():
-            memory.count_order(event.at)
+            memory.count_order(event.symbol, event.at)
         case PositionHeld(symbol=symbol, position=position):
             memory.hold(symbol, position, event.at)
         case PeakReset():
@@ -235,9 +244,7 @@ def _memory_facts(memory: BookMemory) -> tuple[object, ...]:
         memory.at,
         memory.day,
         *(None if number is None else plain(number) for number in numbers),
-        memory.orders,
-        memory.reversals,
-        tuple(sorted(memory.sides.items())),
+        *(tuple(sorted(each.items())) for each in (memory.orders, memory.reversals, memory.sides)),
     )
 
 
@@ -250,7 +257,7 @@ def _memory(facts: Iterable[Any]) -> BookMemory:
         day_start=day_start,
         peak=peak,
         equity=equity,
-        orders=tuple(orders),
-        reversals=tuple(reversals),
+        orders={symbol: tuple(times) for symbol, times in orders},
+        reversals={symbol: tuple(times) for symbol, times in reversals},
         sides=dict(sides),
     )

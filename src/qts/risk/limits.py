@@ -285,22 +285,22 @@ _ALL = (
     ),
     _limit(
         (_N.ORDERS_PER_SECOND, _C.ORDER_RATE_ABOVE_LIMIT, _B.NONE, _U.COUNT, _D.ABOVE),
-        "orders sent within the last second, this one included",
+        "orders sent within the last second on the order's symbol, this one included",
         _SLIDES,
     ),
     _limit(
         (_N.ORDERS_PER_MINUTE, _C.ORDER_RATE_ABOVE_LIMIT, _B.NONE, _U.COUNT, _D.ABOVE),
-        "orders sent within the last minute, this one included",
+        "orders sent within the last minute on the order's symbol, this one included",
         _SLIDES,
     ),
     _limit(
         (_N.REVERSALS_PER_HOUR, _C.REVERSALS_ABOVE_LIMIT, _B.NONE, _U.COUNT, _D.ABOVE),
-        "changes from long to short or back within the last hour, this order's included",
+        "changes from long to short or back within the last hour on the order's symbol, this order's included",
         _SLIDES,
     ),
     _limit(
         (_N.OPEN_ORDERS, _C.OPEN_ORDERS_ABOVE_LIMIT, _B.NONE, _U.COUNT, _D.ABOVE),
-        "orders that are open, this one included",
+        "orders that are open on the order's symbol, this one included",
         "when orders end",
     ),
     _limit(

@@ -275,9 +275,9 @@ class _Run:
         if happened == self._happened:
             return
         self._happened = happened
-        if self._limits is not None:
-            self._limits.changed(row)
         self._view.holding = holding = exchange.book.holding()
+        if self._limits is not None:
+            self._limits.changed(row, holding)
         self._held.add(row, holding)
         if self._hears_fills:
             new_fills = exchange.fills[self._fills_told :]
@@ -325,7 +325,7 @@ class _Run:
             desk = _desk(state, book.available, coming.at_market, price, book.wallet, equity, equity)
             limits = self._limits
             if limits is not None:
-                limits.begin(row, price, coming)
+                limits.begin(row, price, equity, coming)
             try:
                 plan = self._guard.joined(self._cycle.plan(answer, desk, now, limits), state, price, now)
             except StrategyError as error:

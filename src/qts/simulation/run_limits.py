@@ -1,22 +1,19 @@
 """The staged limits in a backtest of one strategy, whose book is all that the account has.
 
-Equity is marked at every close, and a peak between two orders is a peak. Since
-nothing is read of the marks before the next order, they are caught up with then:
-while the same position is held, equity rises and falls with the mark price, so
-that the highest of a stretch is at its highest or lowest price, and a day begins
-with the last close before it. An engine that visits every bar may tell each mark
-by itself (``mark``); what is remembered then is the same.
+Equity is marked at every close, and a peak between two orders is a peak. An engine
+that does not visit every bar catches up before the next order (``EquityMarks``);
+one that does tells each mark by itself (``mark``), and what is remembered then is the same.
 
 Most orders are seen to be far from every limit by a few comparisons
 (``Clearance``); only the others are measured by each.
 """
 
-from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final
 
-from qts.domain.instant import DAY_MS, Duration, Instant
+from qts.domain.book import Holding
+from qts.domain.instant import Duration, Instant
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, Side
@@ -34,13 +31,12 @@ from qts.risk.limits import Measured
 from qts.risk.liquidation import Backing, MarginMode
 from qts.risk.stages import Verdict
 from qts.simulation.columns import MarketColumns
+from qts.simulation.equity_marks import EquityMarks
 from qts.simulation.venue import Venue
 
 OWN: Final = "strategy"
 """What the one strategy of a run is called among its limits."""
 _BUY: Final = Side.BUY
-_Change: TypeAlias = tuple[int, Decimal, Decimal, Decimal, int]
-"""Row, then what is held since: position, wallet, basis; and how many fills there are."""
 
 
 class RunLimits:
@@ -62,13 +58,12 @@ class RunLimits:
         self._controller = controller
         self._brackets = columns.brackets
         self._interval_ms: Duration = columns.bars.interval_ms
-        self._marks = columns.mark_close
         self._opens: Sequence[int] = memoryview(columns.bars.opened_at)  # type: ignore[arg-type]
-        self._next = 0  # the first row that is not marked
-        self._changes: list[_Change] = []  # those the memory does not know
-        self._fills = 0  # how many it knows, and the position they add up to
-        self._filled = ZERO
-        self._position, self._wallet, self._basis = ZERO, venue.book.wallet, ZERO
+        self._mark_close: Sequence[float] = memoryview(columns.mark_close)  # type: ignore[arg-type]
+        self._marks_are_closes = columns.mark_close is columns.bars.close
+        self._marks = EquityMarks(venue.book, venue.instrument, columns, self._memory)
+        self._fills = 0  # how many the memory knows
+        self._equity = venue.book.wallet
         self._price: Decimal | None = None
         self._now: Instant = 0
         self._plain = False
@@ -80,61 +75,37 @@ class RunLimits:
 
     # -- what happens -------------------------------------------------------------------
 
-    def changed(self, row: int) -> None:
-        """The book is another since something in bar ``row``, whose close is not marked yet."""
-        book = self._book
-        self._changes.append((row, book.position, book.wallet, book.basis, len(self._venue.fills)))
+    def changed(self, row: int, holding: Holding) -> None:
+        """The book is another since something in bar ``row``, whose close is not marked yet. holding: of the book."""
+        marks, fills = self._marks, self._venue.fills
+        if marks.next < row:
+            marks.reach(row)
+        held = marks.held
+        marks.hold(holding)
+        for fill in fills[self._fills :]:
+            held += fill.quantity if fill.side is _BUY else -fill.quantity
+            if held:
+                self._memory.hold(fill.symbol, held, fill.occurred_at)
+        self._fills = len(fills)
 
     def mark(self, row: int) -> None:
         """A bar closes. Inside ``exact_arithmetic()``, as all that follows."""
-        self._catch_up(row)
-        price = self._instrument.price(self._marks[row])
-        self._memory.mark(self._book.equity(price), self._opens[row] + self._interval_ms)
-        self._next = row + 1
-
-    def _catch_up(self, end: int) -> None:
-        """Mark the closes of all rows before ``end``, each with what was held then."""
-        if self._changes:
-            for row, position, wallet, basis, fills in self._changes:
-                if self._next < row:
-                    self._mark_until(row)
-                self._position, self._wallet, self._basis = position, wallet, basis
-                for fill in self._venue.fills[self._fills : fills]:
-                    filled = self._filled = self._filled + (fill.quantity if fill.side is _BUY else -fill.quantity)
-                    if filled:
-                        self._memory.hold(fill.symbol, filled, fill.occurred_at)
-                self._fills = fills
-            self._changes.clear()
-        if self._next < end:
-            self._mark_until(end)
-
-    def _mark_until(self, end: int) -> None:
-        """The same while one position is held; there is such a row."""
-        first, last, self._next = self._next, end - 1, end
-        memory, position, opens = self._memory, self._position, self._opens
-        at = opens[last] + self._interval_ms
-        if position:
-            equity = self._equity_at(last)
-            stretch = self._marks[first:end]
-            highest = self._equity_at(first + int(stretch.argmax() if position > ZERO else stretch.argmin()))
-        else:
-            equity = highest = self._wallet
-        began, day = None, at // DAY_MS
-        if day > memory.day or memory.equity is None:
-            row = bisect_right(opens, day * DAY_MS - self._interval_ms, first, end) - 1
-            began = self._equity_at(row) if row >= first else memory.equity
-            if began is None:
-                began = self._equity_at(first)
-        memory.mark_stretch(equity, at, highest, began)
+        self._marks.reach(row + 1)
+        self._memory.mark(self._equity_at(row), self._opens[row] + self._interval_ms)
 
     def _equity_at(self, row: int) -> Decimal:
-        return self._wallet + (self._position * self._instrument.price(self._marks[row]) - self._basis)
+        return self._book.equity(self._instrument.price(self._mark_close[row]))
 
     # -- asking -------------------------------------------------------------------------
 
-    def begin(self, row: int, price: Decimal, coming: OnTheWay) -> None:
-        """Something is decided at the close of ``row``, whose last price it is. coming: what is at work."""
-        self._catch_up(row + 1)
+    def begin(self, row: int, price: Decimal, equity: Decimal, coming: OnTheWay) -> None:
+        """Something is decided at the close of ``row``.
+
+        price, equity: the last price, and what the book is worth at it. coming: what is at work.
+        """
+        if self._marks.next <= row:
+            self._marks.reach(row + 1)
+        self._equity = equity if self._marks_are_closes else self._equity_at(row)
         self._price, self._now = price, self._opens[row] + self._interval_ms
         self._plain = coming is NOTHING
         self._desk.begin()
@@ -144,6 +115,7 @@ class RunLimits:
         if self._plain and price is not None and not desk.may_stack and self._clears(order, state, price):
             desk.let_out(OWN, order, order.stop_loss, price)
             return None
+        self._marks.write()
         return desk.let_through(order, self._instrument, OWN, price)
 
     def refused(self, at: Instant, codes: tuple[RefusalCode, ...], detail: str) -> None:
@@ -161,12 +133,14 @@ class RunLimits:
 
     def distances(self, price: Decimal) -> tuple[Measured, ...]:
         """How far everything is from every limit at the close of the last bar, whose last price it is."""
-        self.begin(len(self._marks) - 1, price, self._controller.on_the_way(self._instrument.symbol))
+        coming = self._controller.on_the_way(self._instrument.symbol)
+        self.begin(len(self._opens) - 1, price, self._book.equity(price), coming)
+        self._marks.write()
         return self._desk.distances((OWN,), self._now)
 
     def _clears(self, order: Order, state: AccountState, price: Decimal) -> bool:
         own = self._controller.stop_of(order.symbol) if state.position else None
-        if not self._clearance.clears(order, state, own, self._book.wallet):
+        if not self._clearance.clears(order, state, own, self._book.wallet, self._equity, self._marks):
             return False
         if self._distance_min and not self._is_far(order, state):
             return False
@@ -197,9 +171,7 @@ class RunLimits:
     # -- the books, as the desk wants them ------------------------------------------------
 
     def worth(self, whose: str) -> tuple[Decimal, Decimal]:
-        equity = self._memory.equity
-        assert equity is not None, "the close of the decision is marked"
-        return (equity if whose == ACCOUNT else self._book.wallet), equity
+        return (self._equity if whose == ACCOUNT else self._book.wallet), self._equity
 
     def held(self, whose: str, whom: Collection[str]) -> Iterable[BookOn]:  # noqa: ARG002 - there is one strategy
         book, price, symbol = self._book, self._price, self._instrument.symbol
