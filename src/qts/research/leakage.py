@@ -1,9 +1,8 @@
 """Does a strategy know the future? Blindfold replay: decide once while the future is not there, and compare.
 
-A strategy runs twice. The first time its columns, bars and features alike, lie
-in memory of their own, whose rows after the present hold NaN; each row is
-written just before the strategy is asked about it. Then it runs over the data
-as they are. Whatever it decides with the future in reach it must have decided
+A strategy runs twice. The first time under a blindfold (``market/blindfold.py``):
+rows after the present are not there, and each is shown just before the strategy
+is asked about it. Then it runs over the data as they are. Whatever it decides with the future in reach it must have decided
 without, word for word, on every bar: orders, refused wishes and changes of
 protection. Trades are not compared, only decisions, so sizes, fills and costs
 cannot raise a false alarm. A strategy that is not reproducible (hidden state,
@@ -15,22 +14,19 @@ What a strategy brings along is beyond this: signals made elsewhere, a file it r
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from itertools import zip_longest
 from typing import TypeAlias
-
-import numpy as np
 
 from qts.domain.errors import QtsError, StrategyError
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant, format_instant
 from qts.domain.money import plain
 from qts.domain.order import Order
-from qts.market.bars import PRICE_COLUMNS, Bars, Floats
+from qts.market.blindfold import Blindfold
 from qts.market.dataset import Dataset
-from qts.market.ports import FeatureSource
 from qts.market.view import Cursor, View
 from qts.simulation.backtest import Terms, run_backtest
 from qts.simulation.result import ProtectionChange, Refusal, RunResult
@@ -39,7 +35,6 @@ from qts.strategy.intent import Answer
 from qts.strategy.signals import SignalStrategy
 from qts.strategy.strategy import Strategy
 
-_HIDDEN = (*PRICE_COLUMNS, "volume")
 Decision: TypeAlias = Order | Refusal | ProtectionChange
 
 
@@ -122,61 +117,26 @@ def _difference(full: RunResult, blind: RunResult) -> Leak | None:
     return None
 
 
-class _BlindFeatures:
-    """The ``FeatureSource`` of a blind run: columns in memory of their own, NaN from the row ``shown`` on."""
-
-    def __init__(self, source: FeatureSource) -> None:
-        self._source = source
-        self._columns: dict[tuple[str, tuple[float, ...]], tuple[Floats, Floats]] = {}
-        self._shown = 0
-
-    def column(self, name: str, *parameters: float) -> Floats:
-        key = (name, parameters)
-        if key not in self._columns:
-            whole = self._source.column(name, *parameters)
-            blind = np.full(len(whole), np.nan)
-            blind[: self._shown] = whole[: self._shown]
-            self._columns[key] = (whole, blind)
-        return self._columns[key][1]
-
-    def warmup(self, name: str, *parameters: float) -> int:
-        return self._source.warmup(name, *parameters)
-
-    def show(self, end: int) -> None:
-        """Write every column up to the row before ``end``."""
-        for whole, blind in self._columns.values():
-            blind[self._shown : end] = whole[self._shown : end]
-        self._shown = end
-
-
 class _Blindfolded(Strategy):
     """Asks ``inner`` through a view of its own, whose columns end at the present."""
 
     def __init__(self, inner: Strategy, dataset: Dataset) -> None:
         self._inner = inner
-        self._true = dataset.bars
-        self._columns = {name: getattr(dataset.bars, name).copy() for name in _HIDDEN}
-        self._bars: Bars = replace(dataset.bars, **self._columns)
-        self._features = _BlindFeatures(FeatureColumns(dataset.bars, float(dataset.instrument.tick)))
+        self._sight = Blindfold(dataset.bars, FeatureColumns(dataset.bars, float(dataset.instrument.tick)))
         self._cursor = Cursor()
         self._view: View | None = None
         self.row = 0
 
     def on_start(self) -> None:
-        for column in self._columns.values():
-            column[:] = np.nan
         self._inner.on_start()
 
     def on_bar(self, view: View) -> Answer:
-        row = view.bar_number
-        for name, column in self._columns.items():
-            column[self.row : row + 1] = getattr(self._true, name)[self.row : row + 1]
-        self._features.show(row + 1)
-        self.row = self._cursor.row = row
+        self.row = self._cursor.row = view.bar_number
+        self._sight.show(self.row)
         if self._view is None:
-            self._view = View(self._bars, self._features, self._cursor, view.holding)
+            self._view = View(self._sight.bars, self._sight.features, self._cursor, view.holding)
         self._view.holding = view.holding
-        if row < self._inner.warmup:
+        if self.row < self._inner.warmup:
             return None
         return self._inner.on_bar(self._view)
 
