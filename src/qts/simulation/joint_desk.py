@@ -39,7 +39,7 @@ from qts.strategy.multiplexer import Said
 
 
 class JointDesk:
-    """limits: of the strategies and the account. said: every answer. withheld: what arbitration did not let out."""
+    """limits: of the strategies and the account. withheld: what arbitration did not let out."""
 
     def __init__(
         self,
@@ -74,7 +74,6 @@ class JointDesk:
         self.limits = JointLimits(symbols, members, money, terms, line.controller)
         self._guard = StopGuard(symbols, self.limits.policies, self.limits.blocked)
         self.withheld: list[Withheld] = []
-        self.said: dict[str, list[tuple[Instant, str, object]]] = {each: [] for each in members}
         self._ordinal = 0
 
     def decide(
@@ -169,7 +168,6 @@ class JointDesk:
 
     def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
         """What the strategy's own book makes of its words: sized, judged by its rules and limits, then ``_let_out``."""
-        self.said[said.strategy_id].append((now, said.symbol, said.answer))
         each, strategy_id = self._symbols[said.symbol], said.strategy_id
         here = wants.setdefault(said.symbol, [])
         desk = self._desk_of(each, strategy_id, now)

@@ -14,6 +14,7 @@ from qts.risk.capital_changes import Change
 from qts.risk.limit_words import GateWord
 from qts.risk.limits import Measured
 from qts.simulation.operator_words import WordTold
+from qts.simulation.transcript import Transcript
 from qts.strategy.multiplexer import Halted
 
 
@@ -88,8 +89,8 @@ class JointResult:
     books: of each strategy on each symbol, by both names. venue: of each symbol, the account's own. postings: by
     symbol, with the row of its bars. fills: of the venue, by symbol. crossed: how often two strategies were matched
     inside. in_care: strategy and symbol of each position that the guardian still looks after. operator: what became
-    of each word of the script. said: every answer. distances: of every book to every limit at the end; none without
-    staged limits.
+    of each word of the script. said: every answer. transcript: the answers, with what the strategies were told.
+    distances: of every book to every limit at the end; none without staged limits.
     changes: of the strategies' capital, in order, with the instant of each; capital: what they led to. transfers: of
     it, from one strategy to another, in order.
     """
@@ -110,6 +111,7 @@ class JointResult:
     gate: tuple[GateWord, ...]
     withheld: tuple[Withheld, ...]
     said: dict[str, tuple[tuple[Instant, str, object], ...]]
+    transcript: Transcript
     distances: tuple[Measured, ...]
     transfers: tuple[Transferred, ...]
     changes: tuple[tuple[Instant, Change], ...]

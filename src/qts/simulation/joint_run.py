@@ -16,7 +16,7 @@ isolated; what two strategies want of each other is crossed at the next open,
 free of fees.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import localcontext
 
 import numpy as np
@@ -30,8 +30,8 @@ from qts.execution.controller import ExecutionController
 from qts.execution.events import Decided, OrderEnded, TimeReached
 from qts.execution.journal import Journal
 from qts.execution.stages.precheck import PreCheckLimits
+from qts.market.blindfold import Blindfold
 from qts.market.dataset import Dataset
-from qts.market.view import Cursor, View
 from qts.risk.gate import RiskGate
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
@@ -40,6 +40,7 @@ from qts.simulation.collector import rarely_collected
 from qts.simulation.columns import market_columns
 from qts.simulation.guardian import Guardian
 from qts.simulation.inputs import require_inputs
+from qts.simulation.joint_asking import Asking, bars_of, traded
 from qts.simulation.joint_desk import JointDesk
 from qts.simulation.joint_lines import book_sums, equity_lines
 from qts.simulation.joint_money import JointMoney
@@ -51,9 +52,7 @@ from qts.simulation.slow_calls import SlowCalls
 from qts.simulation.transfers import Transfers
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
-from qts.strategy.features.columns import FeatureColumns
-from qts.strategy.multiplexer import Halted, Multiplexer, Round
-from qts.strategy.registry import Key, StrategyRegistry
+from qts.strategy.multiplexer import Halted
 from qts.strategy.strategy import Strategy
 
 
@@ -68,11 +67,11 @@ def run_together(
     intervals = {each.bars.interval for each in datasets.values()}
     if len(intervals) != 1:
         raise PolicyError(f"an account's strategies are asked on one interval, not on {', '.join(sorted(intervals))}")
-    named = {symbol for member in members for symbol in member.symbols}
-    if missing := sorted(named - datasets.keys()):
+    named = traded(members)
+    if missing := [symbol for symbol in named if symbol not in datasets]:
         raise PolicyError(f"there are no data of {', '.join(missing)}")
     with rarely_collected(), localcontext(), np.errstate():  # what a strategy does to its thread ends with its run
-        return _JointRun({each: datasets[each] for each in sorted(named)}, members, terms, slow).result()
+        return _JointRun({each: datasets[each] for each in named}, members, terms, slow).result()
 
 
 class _JointRun:
@@ -83,16 +82,7 @@ class _JointRun:
     ) -> None:
         self._terms = terms
         self._members = {each.strategy_id: each for each in sorted(members, key=lambda each: each.strategy_id)}
-        self._interval_ms = next(iter(datasets.values())).bars.interval_ms
-        self._registry = StrategyRegistry()
-        for member in self._members.values():
-            self._registry.register(member.strategy_id, member.make, member.symbols)
-        self._slow = slow
-        self._multiplexer = (
-            Multiplexer(self._registry)
-            if slow is None
-            else Multiplexer(self._registry, pace=slow.pace, stopwatch=slow.stopwatch)
-        )
+        self._datasets = datasets
         settings = ExecutionSettings(
             instruments={symbol: each.instrument for symbol, each in datasets.items()},
             limits=PreCheckLimits(leverage=terms.frictions.leverage),
@@ -106,16 +96,22 @@ class _JointRun:
         self._waivers = {symbol: require_inputs(each, terms.waivers) for symbol, each in datasets.items()}
         self._symbols = {symbol: self._opened(each) for symbol, each in datasets.items()}
         self._line.venues = {symbol: each.venue for symbol, each in self._symbols.items()}
-        self._cursors = {symbol: Cursor() for symbol in datasets}
-        self._views = self._made_views()
+        holdings = {
+            (strategy_id, symbol): each.holding(strategy_id)
+            for symbol, each in self._symbols.items()
+            for strategy_id in each.strategy_ids
+        }
+        self._asking = Asking(datasets, holdings, Blindfold, slow)
+        self._asking.admit(self._members.values())
         self._grid = np.unique(np.concatenate([each.bars.opened_at for each in datasets.values()]))
         self._hears_fills = {each.strategy_id for each in members if type(each.make()).on_fill is not Strategy.on_fill}
         self._desk = JointDesk(self._symbols, self._members, terms, self._line, self._money)
         self._halted: list[Halted] = []
-        self._guardian = Guardian(self._symbols, self._registry, self._money, terms.on_halt)
+        registry = self._asking.registry
+        self._guardian = Guardian(self._symbols, registry, self._money, terms.on_halt)
         self._transfers = Transfers(self._members, self._symbols, self._money, self._desk)
         self._script = OperatorScript(
-            terms.operator, self._symbols, self._registry, self._guardian, self._line, transfers=self._transfers
+            terms.operator, self._symbols, registry, self._guardian, self._line, transfers=self._transfers
         )
         for each in self._symbols.values():
             each.listeners = self._hears_fills
@@ -135,39 +131,24 @@ class _JointRun:
         orders = self._line.controller.account.orders
         return JointSymbol(dataset, columns, venue, self._money, orders)
 
-    def _made_views(self) -> dict[Key, View]:
-        views = {}
-        for symbol, each in self._symbols.items():
-            features = FeatureColumns(each.dataset.bars, float(each.instrument.tick))
-            for strategy_id in each.strategy_ids:
-                views[strategy_id, symbol] = View(
-                    each.dataset.bars, features, self._cursors[symbol], each.holding(strategy_id)
-                )
-        return views
-
     def result(self) -> JointResult:
-        self._note(self._multiplexer.started(int(self._grid[0])))
-        rows = dict.fromkeys(self._symbols, 0)
-        opened = {symbol: each.dataset.bars.opened_at for symbol, each in self._symbols.items()}
-        for at in self._grid.tolist():
-            present = []
-            for symbol, each in self._symbols.items():
-                row = rows[symbol]
-                if row < len(opened[symbol]) and opened[symbol][row] == at:
-                    rows[symbol] = row + 1
-                    each.row = self._cursors[symbol].row = row
-                    present.append(each)
+        self._note(self._asking.start(int(self._grid[0])))
+        for at, now, rows in bars_of(self._datasets):
+            for symbol, row in rows.items():
+                self._symbols[symbol].row = row
+                self._asking.move(symbol, row)
+            present = [self._symbols[symbol] for symbol in rows]
             with exact_arithmetic():
-                self._happen(at, present)
-            self._script.at_close(at + self._interval_ms)
+                self._happen(at, now, present)
+            self._script.at_close(now)
             with exact_arithmetic():
                 self._show()
-            self._ask(at + self._interval_ms, present)
-        return self._told()
+            self._ask(now, present)
+        return self._told(now)
 
     # -- the parts of a bar ---------------------------------------------------------------
 
-    def _happen(self, at: Instant, present: list[JointSymbol]) -> None:
+    def _happen(self, at: Instant, now: Instant, present: list[JointSymbol]) -> None:
         self._reach(at)
         for each in present:
             if each.crossing or each.dropped or each.flattening:
@@ -178,15 +159,13 @@ class _JointRun:
                     each.close_flat(opened)
                 self._protect(each)
             each.market.step(each.row)
-        self._reach(at + self._interval_ms)
+        self._reach(now)
 
     def _show(self) -> None:
         """What each strategy may know of its own books, as the bar and the operator left them."""
         for each in self._symbols.values():
             for strategy_id, holding in each.changed_holdings():
-                view = self._views.get((strategy_id, each.symbol))
-                if view is not None:
-                    view.holding = holding
+                self._asking.hold((strategy_id, each.symbol), holding)
 
     def _reach(self, now: Instant) -> None:
         self._line.now = now
@@ -211,14 +190,8 @@ class _JointRun:
     def _ask(self, now: Instant, present: list[JointSymbol]) -> None:
         self._line.now = now
         self._tell_fills()
-        here = {each.symbol for each in present}
-        views = (
-            self._views
-            if len(here) == len(self._symbols)
-            else {key: view for key, view in self._views.items() if key[1] in here}
-        )
-        heard = self._multiplexer.ask(views, now)
-        self._note(heard)
+        heard = self._asking.ask([each.symbol for each in present], now)
+        self._note(heard.halted)
         decisions = self._desk.decide(heard.answers, present, now, leaving=self._guardian.leaving(present))
         if decisions:
             with exact_arithmetic():
@@ -230,19 +203,16 @@ class _JointRun:
         for each in self._symbols.values():
             own, each.own_fills = each.own_fills, []
             for strategy_id, fill in own:
-                self._note(self._multiplexer.told(strategy_id, fill))
+                self._note(self._asking.tell(strategy_id, fill))
 
-    def _note(self, heard: Round) -> None:
-        for each in heard.halted:
+    def _note(self, halted: Iterable[Halted]) -> None:
+        for each in halted:
             self._halted.append(each)
             self._guardian.halted(each.strategy_id)
-        if self._slow is not None:
-            self._slow.hear(heard)
 
     # -- telling ------------------------------------------------------------------------------------
 
-    def _told(self) -> JointResult:
-        now = int(self._grid[-1]) + self._interval_ms
+    def _told(self, now: Instant) -> JointResult:
         waivers = tuple(sorted({waiver for each in self._waivers.values() for waiver in each}))
         filled = sum(each.dataset.rows_filled for each in self._symbols.values())
         with exact_arithmetic():
@@ -250,10 +220,12 @@ class _JointRun:
             self._money.check()
             distances = self._desk.limits.distances(now)
             sums = book_sums(self._symbols)
+        interval_ms = next(iter(self._datasets.values())).bars.interval_ms
+        transcript = self._asking.transcript()
         transfers = tuple(self._transfers.made)
         lines = equity_lines(self._symbols, self._members, transfers, self._grid)
         return JointResult(
-            closed_at=self._grid + self._interval_ms,
+            closed_at=self._grid + interval_ms,
             opened_at={symbol: each.dataset.bars.opened_at for symbol, each in self._symbols.items()},
             equity=lines.account,
             by_strategy=lines.by_strategy,
@@ -268,7 +240,8 @@ class _JointRun:
             operator=self._script.told(),
             gate=tuple(self._desk.limits.words),
             withheld=tuple(self._desk.withheld),
-            said={each: tuple(words) for each, words in self._desk.said.items()},
+            said=transcript.said(),
+            transcript=transcript,
             distances=distances,
             transfers=transfers,
             changes=tuple(self._money.changes),

@@ -26,6 +26,7 @@ from qts.risk.capital_changes import Change, PoolKey
 from qts.risk.limit_words import GateWord
 from qts.simulation.joint_result import BookSums, JointResult, Transferred, Withheld
 from qts.simulation.operator_words import WordTold
+from qts.simulation.transcript import NOT_KEPT
 from qts.strategy.multiplexer import Halted
 from qts.worlds.account_plan import AccountPlan
 from qts.worlds.policy_parsing import no_lines, read_block
@@ -202,6 +203,7 @@ def _result(text: Mapping[str, Any]) -> JointResult:
         gate=values_of(GateWord, text["gate"]),
         withheld=values_of(Withheld, text["withheld"]),
         said={},
+        transcript=NOT_KEPT,
         distances=tuple(distance_of(each) for each in text["distances"]),
         transfers=values_of(Transferred, text["transfers"]),
         changes=tuple((at, value_of(_CHANGES[kind], row)) for at, kind, row in text["changes"]),
