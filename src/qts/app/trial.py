@@ -15,7 +15,7 @@ from qts.adapters.strategy_files import LoadedStrategy, code_digest, load_strate
 from qts.domain.errors import StrategyError
 from qts.domain.ids import canonical_json
 from qts.market.dataset import Dataset
-from qts.research.leakage import LeakCheck, run_checked
+from qts.research.leakage import NEXT_STEP, LeakCheck, run_checked
 from qts.research.metrics import MetricSheet, measure
 from qts.research.returns import DAYS_PER_YEAR, MarkedEquity
 from qts.research.significance import estimate
@@ -117,7 +117,7 @@ def carry_out(trial: Trial, tried: Tried, *, progress: Callable[[str], None]) ->
         raise StrategyError(
             f"{trial.family} failed the leak check: {leak.sentence()}",
             place=f"run on {result.provenance.symbol}",
-            next_step="use only what the view gives; it shows the present bar and the past",
+            next_step=NEXT_STEP,
         )
     progress("measuring")
     return Outcome(result=result, sheet=_measured(result, tried), leak_check=checked.check)

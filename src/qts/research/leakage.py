@@ -2,12 +2,13 @@
 
 A strategy runs twice. The first time under a blindfold (``market/blindfold.py``):
 rows after the present are not there, and each is shown just before the strategy
-is asked about it. Then it runs over the data as they are. Whatever it decides with the future in reach it must have decided
-without, word for word, on every bar: orders, refused wishes and changes of
-protection. Trades are not compared, only decisions, so sizes, fills and costs
-cannot raise a false alarm. A strategy that is not reproducible (hidden state,
-chance, a clock) fails here too. The blind run comes first, so that nothing it
-could have remembered from the other one is the future.
+is asked about it. Then it runs over the data as they are. Whatever it decides
+with the future in reach it must have decided without, word for word, on every
+bar: orders, refused wishes and changes of protection. Trades are not compared,
+only decisions, so sizes, fills and costs cannot raise a false alarm. A strategy
+that is not reproducible (hidden state, chance, a clock) fails here too. The blind
+run comes first, so that nothing it could have remembered from the other one is
+the future. Several on one account: ``account_leakage.py``.
 
 Features come from the trusted registry, whose columns are tested to be causal.
 What a strategy brings along is beyond this: signals made elsewhere, a file it reads.
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from itertools import zip_longest
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from qts.domain.errors import QtsError, StrategyError
 from qts.domain.fill import Fill
@@ -35,12 +36,14 @@ from qts.strategy.intent import Answer
 from qts.strategy.signals import SignalStrategy
 from qts.strategy.strategy import Strategy
 
+NEXT_STEP: Final = "use only what the view gives; it shows the present bar and the past"
+"""What whoever wrote a strategy that leaks can do about it."""
 Decision: TypeAlias = Order | Refusal | ProtectionChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
-    """The first decision that changed when the future was missing."""
+    """The first decision of a strategy that changed when the future was missing."""
 
     decided_at: Instant
     with_future: str
@@ -54,26 +57,36 @@ class Leak:
 
 
 class LeakCheck(StrEnum):
-    """What it means that no leak was found."""
+    """What came of the search for leaks."""
 
     PASSED = "passed"
     NOT_POSSIBLE = "not-possible"
+    NOT_ASKED = "not-asked"
+    LEAK = "leak"
 
     @classmethod
-    def of(cls, strategy: Strategy) -> "LeakCheck":
+    def of(cls, kind: type[Strategy], leak: Leak | None) -> "LeakCheck":
         """Signals are given as data: however they were made, they are the same with and without the future."""
-        return cls.NOT_POSSIBLE if isinstance(strategy, SignalStrategy) else cls.PASSED
+        if leak is not None:
+            return cls.LEAK
+        return cls.NOT_POSSIBLE if issubclass(kind, SignalStrategy) else cls.PASSED
 
     @property
     def sentence(self) -> str:
-        if self is LeakCheck.NOT_POSSIBLE:
-            return "signals were made elsewhere and cannot be checked for leaks"
-        return "no leak: every decision is the same when later bars are hidden"
+        match self:
+            case LeakCheck.PASSED:
+                return "no leak: every decision is the same when later bars are hidden"
+            case LeakCheck.NOT_POSSIBLE:
+                return "signals were made elsewhere and cannot be checked for leaks"
+            case LeakCheck.NOT_ASKED:
+                return "it was never asked, so nothing is known of leaks"
+            case LeakCheck.LEAK:
+                return "a leak: a decision is another one when later bars are hidden"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A run over the data as they are. leak: the first one found. check: what it means that there is none."""
+    """A run over the data as they are. leak: the first one found."""
 
     result: RunResult
     leak: Leak | None
@@ -98,7 +111,7 @@ def run_checked(dataset: Dataset, build: Callable[[], Strategy], terms: Terms) -
         )
     full = run_backtest(dataset, build(), terms)
     leak = failure if blind is None else _difference(full, blind)
-    return Checked(result=full, leak=leak, check=LeakCheck.of(strategy))
+    return Checked(result=full, leak=leak, check=LeakCheck.of(type(strategy), leak))
 
 
 def _cause(error: StrategyError) -> str:

@@ -1,5 +1,6 @@
-"""Whose line it was: the place in a strategy's own code that an error came through."""
+"""Whose line it was: the place in a strategy's own code that an error came through, or where it answers."""
 
+from inspect import unwrap
 from types import TracebackType
 
 from qts.domain.errors import QtsError
@@ -16,6 +17,12 @@ def own_line(error: BaseException, module: str) -> str:
             found = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}"
         frame = frame.tb_next
     return found
+
+
+def answering_line(kind: type) -> str:
+    """'file.py:12' where a strategy's ``on_bar`` begins, '' for one that is not written in Python."""
+    code = getattr(unwrap(kind.on_bar), "__code__", None)  # type: ignore[attr-defined]
+    return "" if code is None else f"{code.co_filename.rpartition('/')[2]}:{code.co_firstlineno}"
 
 
 def told_briefly(error: BaseException) -> str:
