@@ -270,6 +270,25 @@ def test_what_an_operator_and_the_market_told_it_is_told_again() -> None:
     assert found(checks) == {"counts": LeakCheck.PASSED}
 
 
+class Tells(Strategy):
+    """Says what its book is worth, whenever that may have changed."""
+
+    def on_bar(self, view: View) -> Answer:
+        reason = f"worth {view.equity}"
+        if view.bar_number % 10:
+            return None
+        return buy(weight=0.1, reason=reason) if view.is_flat else close(reason=reason)
+
+
+def test_capital_that_an_operator_moves_is_known_when_it_is_asked_again() -> None:
+    amount = Decimal(5000)
+    words = script(MARKETS[FIRST], (34, Verb.TRANSFER, "gives", {"target": "gets", "amount": amount}))
+    members = (member("gets", Tells), member("gives", Tells, FIRST, SECOND))
+    result, checks = checked(*members, terms=replace(NO_LIMITS, operator=words))
+    assert [each.amount for each in result.transfers] == [amount]
+    assert found(checks) == {"gets": LeakCheck.PASSED, "gives": LeakCheck.PASSED}
+
+
 def test_one_that_leaks_after_it_was_enabled_again_is_named_there() -> None:
     class Reforms(Strategy):
         """Honest until the bar 100."""

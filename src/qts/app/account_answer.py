@@ -52,6 +52,7 @@ class AccountRan:
             "transfers": _plain(result.transfers),
             "crossed": result.crossed,
             "halted": _plain(result.halted),
+            "leak_check": [{**asdict(each), "sentence": each.sentence()} for each in record.checks],
             "in_care": [{"strategy_id": whose, "symbol": symbol} for whose, symbol in result.in_care],
             "operator": [
                 {**asdict(each.word), "said_at": each.said_at, "ended_at": each.ended_at}

@@ -20,6 +20,7 @@ from qts.domain.errors import PolicyError, StrategyError
 from qts.domain.instant import Instant, parse_duration, parse_instant
 from qts.domain.money import on_money_grid
 from qts.market.dataset import Dataset
+from qts.research.account_leakage import StrategyCheck, account_checks
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.policy import RiskLimits
 from qts.simulation.backtest import Terms, provenance_of
@@ -73,6 +74,11 @@ class AccountSetup:
         terms = self.terms if with_limits else replace(self.terms, policies=None)
         with stdout_kept_clean():
             return run_together(self.datasets, self.members, terms, slow)
+
+    def checks(self, result: JointResult) -> tuple[StrategyCheck, ...]:
+        """What asking again with later bars in reach says of every strategy. result: of a run of this."""
+        with stdout_kept_clean():
+            return account_checks(self.datasets, self.members, result)
 
 
 def set_up(

@@ -1,8 +1,9 @@
 """Several strategies on one account, from an account file to a record and a page.
 
-Nobody judges such a run, and no leak check is made of it: ``qts backtest`` and
-``qts submit`` do that for each strategy. But each strategy is counted as tried
-on each of its symbols before the result is known.
+Nobody judges such a run: ``qts submit`` does that for each strategy. But each is
+counted as tried on each of its symbols before the result is known, and is then
+asked again with later bars in reach, which counts nothing more. A leak is part of
+the record and ends nothing: the run itself was made without those bars.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from qts.app.account_setup import AccountSetup, set_up
 from qts.app.settings import Settings
 from qts.domain.errors import DataError, UsageError
 from qts.domain.ids import short_id
+from qts.research.account_leakage import StrategyCheck
 from qts.research.account_tables import account_tables
+from qts.simulation.joint_result import JointResult
 from qts.simulation.result import ENGINE
 from qts.simulation.slow_calls import SlowCalls
 from qts.worlds.policy import WorldPolicy
@@ -36,7 +39,9 @@ def backtest_account(
         worlds.open_trial(hypothesis, now=clock.now())
     progress(f"running {len(setup.members)} strategies on {len(setup.datasets)} symbols")
     slow = SlowCalls(clock.stopwatch)
-    record = _record(setup, policy, slow)
+    result = setup.run(slow=slow)
+    progress("asking every strategy again, with later bars in reach")
+    record = _record(setup, policy, result, setup.checks(result))
     progress("keeping the record")
     record_path = record_file(settings, record.run_id)
     digest = write_account(record_path, record)
@@ -67,7 +72,9 @@ def record_file(settings: Settings, run_id: str) -> Path:
     return settings.accounts / f"{run_id}.json.gz"
 
 
-def _record(setup: AccountSetup, policy: WorldPolicy | None, slow: SlowCalls) -> AccountRecord:
+def _record(
+    setup: AccountSetup, policy: WorldPolicy | None, result: JointResult, checks: tuple[StrategyCheck, ...]
+) -> AccountRecord:
     plan, terms = setup.plan, setup.terms
     world, version = ("", 0) if policy is None else (policy.world, policy.version)
     frictions, sizing = terms.frictions.facts(), terms.limits.facts()
@@ -90,7 +97,8 @@ def _record(setup: AccountSetup, policy: WorldPolicy | None, slow: SlowCalls) ->
         sizing=sizing,
         members=setup.member_facts,
         data=data,
-        result=setup.run(slow=slow),
+        result=result,
+        checks=checks,
     )
 
 

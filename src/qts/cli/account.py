@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qts.app.account_answer import AccountRan
+    from qts.research.account_leakage import StrategyCheck
     from qts.research.account_tables import AccountRow
     from qts.simulation.operator_words import WordTold
 
@@ -34,7 +35,7 @@ def backtest(
 ) -> None:
     """Run an account file over stored bars, and say what its operator's script has to say.
 
-    A strategy that fails is halted and told of; the others go on.
+    A strategy that fails is halted and told of; the others go on. Exits 3 when a strategy knows the future.
     """
     from qts.app.accounts import backtest_account
     from qts.app.settings import Settings
@@ -45,6 +46,8 @@ def backtest(
         print_json(ran.facts())
     else:
         _print(ran)
+    if ran.record.leaks:
+        raise typer.Exit(3)
 
 
 def _print(ran: "AccountRan") -> None:
@@ -52,6 +55,7 @@ def _print(ran: "AccountRan") -> None:
 
     from qts.domain.instant import format_duration
     from qts.research.account_tables import TRANSFERS_TOLD
+    from qts.research.leakage import NEXT_STEP
 
     console, record, tables, result = page(), ran.record, ran.tables, ran.record.result
     if record.synthetic:
@@ -80,6 +84,8 @@ def _print(ran: "AccountRan") -> None:
     console.print(f"next     qts risk explain {record.run_id}, then qts risk status {record.run_id}", soft_wrap=True)
     if result.halted:
         console.print("         mend what was halted")
+    if record.leaks:
+        console.print(f"         mend what leaks: {NEXT_STEP}", soft_wrap=True)
 
 
 def _print_events(console: "Console", ran: "AccountRan") -> None:
@@ -105,8 +111,27 @@ def _print_events(console: "Console", ran: "AccountRan") -> None:
     for whose, symbol in result.in_care[:HALTED_SHOWN]:
         held = plain(result.books[whose, symbol].position)
         console.print(f"  {whose} is asked no more; the guardian looks after its {held} {symbol}", soft_wrap=True)
+    _print_checks(console, ran.record.checks)
     _print_words(console, result.operator)
     _print_slow(console, ran)
+
+
+def _print_checks(console: "Console", checks: "Sequence[StrategyCheck]") -> None:
+    """Every leak, whom nothing is known of, and of the others that there is none."""
+    from rich.markup import escape
+
+    from qts.research.leakage import LeakCheck
+
+    passed = sum(each.check is LeakCheck.PASSED for each in checks)
+    console.print(
+        f"leaks    {passed} of {len(checks)} strategies say the same whether or not later bars are hidden",
+        soft_wrap=True,
+    )
+    for each in checks:
+        if each.check is LeakCheck.LEAK:
+            console.print(f"  [bold red]leak[/] {escape(each.sentence())}", soft_wrap=True)
+        elif each.check is not LeakCheck.PASSED:
+            console.print(f"  {escape(each.sentence())}", soft_wrap=True)
 
 
 def _print_words(console: "Console", told: "Sequence[WordTold]") -> None:

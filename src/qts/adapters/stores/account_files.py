@@ -21,6 +21,8 @@ from qts.domain.instant import Duration, Instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.virtual_books import Posting
 from qts.domain.waiver import Waiver
+from qts.research.account_leakage import StrategyCheck
+from qts.research.leakage import LeakCheck
 from qts.risk.capital import Capital, Pool
 from qts.risk.capital_changes import Change, PoolKey
 from qts.risk.limit_words import GateWord
@@ -31,7 +33,7 @@ from qts.strategy.multiplexer import Halted
 from qts.worlds.account_plan import AccountPlan
 from qts.worlds.policy_parsing import no_lines, read_block
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 _CHANGES: Final = {kind.__name__: kind for kind in get_args(Change)}
 
 
@@ -61,7 +63,10 @@ class DataFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRecord:
-    """world: '' without one; policy_version then 0. frictions, sizing: what was really used, as plain values."""
+    """world: '' without one; policy_version then 0. frictions, sizing: what was really used, as plain values.
+
+    checks: what the search for leaks said of every strategy, by id.
+    """
 
     run_id: str
     plan: AccountPlan
@@ -73,6 +78,12 @@ class AccountRecord:
     members: tuple[MemberFacts, ...]
     data: tuple[DataFacts, ...]
     result: JointResult
+    checks: tuple[StrategyCheck, ...]
+
+    @property
+    def leaks(self) -> tuple[StrategyCheck, ...]:
+        """Of the strategies that leak."""
+        return tuple(each for each in self.checks if each.check is LeakCheck.LEAK)
 
     @property
     def synthetic(self) -> bool:
@@ -99,6 +110,7 @@ def write_account(path: Path, record: AccountRecord) -> str:
         "members": [row_of(each) for each in record.members],
         "data": [row_of(each) for each in record.data],
         "result": _result_text(record.result),
+        "checks": [row_of(each) for each in record.checks],
     }
     document = json.loads(json.dumps(document))
     document["content"] = digest = content_digest(document)
@@ -150,6 +162,7 @@ def _record(document: Mapping[str, Any], path: Path) -> AccountRecord:
         members=values_of(MemberFacts, document["members"]),
         data=values_of(DataFacts, document["data"]),
         result=_result(document["result"]),
+        checks=values_of(StrategyCheck, document["checks"]),
     )
 
 
