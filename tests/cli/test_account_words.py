@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from qts.adapters.reports import wording
 from qts.domain.instant import parse_duration, parse_instant
 from tests.cli.front_door import qts, refused, strategy_file
 from tests.cli.test_account import ALONE, GOOD, account_file, answered, words_of
@@ -25,6 +26,7 @@ WORDS = """operator:
   - {at: 2021-09-01, who: bob, kill: account}
   - {at: 2021-09-02, who: bob, resume: account}
   - {at: 2021-09-03, who: bob, resume: account, why: <the drill> is over}
+  - {at: 2021-10-01, who: ann, transfer: {from: breakout, to: trend, amount: 2500.5}, why: it has too much}
 """
 SCRIPTED = GOOD + WORDS
 
@@ -55,9 +57,59 @@ def test_a_script_is_said_kept_shown_and_said_again(markets: Path, tmp_path: Pat
         assert each["detail"] in shown.stdout
         assert each["detail"] in page
     assert "bob: resume account (<the drill> is over): done, it trades again" in shown.stdout
-    assert "somebody else: foreign_trade OTHERUSDT: done" in shown.stdout
+    assert "somebody else: foreign_trade OTHERUSDT, sell 0.5: done" in shown.stdout
+    assert "ann: transfer breakout to trend, 2500.5 (it has too much): done, breakout has " in shown.stdout
+    assert "transfer breakout to trend, 2500.5" in page
     explained = qts("risk", "explain", told["run_id"])
     assert explained.exit_code == 0, explained.output
+
+
+def test_a_transfer_moves_capital_and_no_sum(markets: Path, tmp_path: Path) -> None:
+    """Proves: P4-3"""
+    word = "operator:\n  - {at: 2021-06-01, who: ann, transfer: {from: breakout, to: revert, amount: AMOUNT}}\n"
+    plain = answered("account", "backtest", account_file(tmp_path, GOOD))
+    told = answered("account", "backtest", account_file(tmp_path, GOOD + word.replace("AMOUNT", "9000.25")))
+    assert told["sums_equal"] is True
+    assert told["account"]["capital"] == plain["account"]["capital"] == "60000.5"
+    assert told["sums"]["transferred"] == {"strategies": "0", "symbols": "0", "account": "0"}
+    rows = {row["name"]: row for row in told["strategies"]}
+    assert {name: (row["capital"], row["transferred"]) for name, row in rows.items()} == {
+        "breakout": ("21000.25", "-9000.25"),
+        "revert": ("29000.25", "9000.25"),
+        "trend": ("10000", "0"),
+    }
+    (made,) = told["transfers"]
+    assert (made["source"], made["target"], made["amount"]) == ("breakout", "revert", "9000.25")
+    pools = {each["strategy_id"]: Decimal(each["total"]) for each in told["pools"]}
+    books = {
+        name: sum(Decimal(each["wallet"]) for each in told["books"] if each["strategy_id"] == name) for name in rows
+    }
+    assert {name: pools[name] - books[name] for name in rows} == {
+        name: Decimal(row["transferred"]) for name, row in rows.items()
+    }
+    for name, row in rows.items():
+        before = next(each for each in plain["strategies"] if each["name"] == name)
+        gained = Decimal(row["equity"]) / Decimal(row["capital"]) - 1
+        if name == "trend":
+            assert row["total_return"] == pytest.approx(before["total_return"]) == pytest.approx(float(gained))
+        else:
+            assert row["total_return"] != pytest.approx(float(gained), rel=1e-6), "what was transferred is no gain"
+    shown = qts("account", "backtest", account_file(tmp_path, GOOD + word.replace("AMOUNT", "9000.25")))
+    page = words_of(Path(told["report"]).read_text())
+    for where in (" ".join(shown.stdout.split()), page):
+        assert "growth is measured from one transfer to the next" in where
+    for row in rows.values():
+        assert f"{row['total_return']:.2%}" in shown.stdout
+        assert wording.signed_percent(row["total_return"]) in page
+    explained = qts("risk", "explain", told["run_id"])
+    assert explained.exit_code == 0, explained.output
+    assert "21,000.25" in explained.stdout
+    much = answered("account", "backtest", account_file(tmp_path, GOOD + word.replace("AMOUNT", "50000")))
+    assert much["operator"][0]["outcome"] == "refused"
+    assert "50000 is wanted, " in much["operator"][0]["detail"]
+    assert " of account/breakout is available" in much["operator"][0]["detail"]
+    assert much["strategies"] == plain["strategies"]
+    assert much["transfers"] == []
 
 
 def test_what_is_in_the_guardians_care_at_the_end_is_shown(markets: Path, tmp_path: Path) -> None:
@@ -131,6 +183,23 @@ BAD = {
     "a quantity off the grid": (
         but("quantity: 0.5", "quantity: 0.50001"), "not a number of lots of 0.001", 4, "foreign_trade.quantity",
     ),
+    "a transfer to itself": (
+        but("from: breakout", "from: trend"), "a transfer from trend to itself", 12, "operator[12].transfer",
+    ),
+    "a transfer from nobody": (but("from: breakout", "from: brekout"), "Did you mean 'breakout'?", 12, "transfer.from"),
+    "a transfer to nobody": (but("to: trend", "to: trnd"), "no strategy 'trnd'. Did you mean", 12, "transfer.to"),
+    "a transfer to a symbol": (but("to: trend", "to: SYNUSDT"), "no strategy 'SYNUSDT'", 12, "transfer.to"),
+    "a transfer to no one": (but("to: trend, ", ""), "the key 'operator[12].transfer.to' is missing", 12, "transfer"),
+    "a transfer of no known key": (but("to: trend", "too: trend"), "Did you mean 'to'?", 12, "operator[12].transfer"),
+    "a transfer of nothing": (but("amount: 2500.5", "amount: 0"), "greater than 0", 12, "transfer.amount"),
+    "a transfer back": (but("amount: 2500.5", "amount: -1"), "greater than 0", 12, "transfer.amount"),
+    "a transfer of less than the grid": (
+        but("amount: 2500.5", "amount: 0.000000001"), "greater than or equal to", 12, "transfer.amount",
+    ),
+    "a transfer off the grid": (
+        but("amount: 2500.5", "amount: 2500.000000001"), "no more than 8 decimal places", 12, "transfer.amount",
+    ),
+    "a transfer outside the window": (but("2021-10-01,", "2022-10-01,"), "is not in the window", 12, "operator[12].at"),
     "a side there is not": (but("side: sell", "side: short"), "'buy' or 'sell'", 4, "foreign_trade.side"),
     "a way to halt there is not": (GOOD + "on_halt: sell\n", "'keep' or 'close'", None, "on_halt"),
 }  # fmt: skip

@@ -15,13 +15,14 @@ TUTORIAL = (PROJECT / "docs" / "tutorial.md").read_text()
 BLOCK = re.compile(r"(?:Save this as `([\w.]+)`:\s*)?```(\w+)\n(.*?)```", re.DOTALL)
 
 
-def run(line: str) -> None:
+def run(line: str) -> str:
     command, _, comment = line.partition("#")
     words = shlex.split(command)
     assert words[0] == "qts"
     due = re.search(r"exits (\d+)", comment)
     result = CliRunner().invoke(app, words[1:])
     assert result.exit_code == (int(due[1]) if due else 0), f"{line}\n{result.output}"
+    return result.output
 
 
 @pytest.fixture
@@ -63,16 +64,18 @@ def test_the_strategy_of_the_readme_works_as_written(folder: Path) -> None:
 
 def test_every_step_of_the_page_on_several_strategies_works_as_written(folder: Path) -> None:
     """Proves: UX-6"""
-    steps = 0
+    steps, told = 0, ""
     for name, language, text in BLOCK.findall(SEVERAL):
         if name:
             (folder / name).write_text(text)
         elif language == "sh":
             for line in filter(None, text.splitlines()):
                 records = sorted((folder / ".qts" / "accounts").glob("*"))
-                run(line.replace("RUN", records[0].name.partition(".")[0] if records else "RUN"))
+                told += run(line.replace("RUN", records[0].name.partition(".")[0] if records else "RUN"))
                 steps += 1
     assert steps >= 6
+    assert "ann: transfer trend to revert, 15000 (revert earns more): done, trend has " in told
+    assert "25,000.00" in told, "40,000 less 15,000: trend's capital in the table"
 
 
 def test_the_page_on_several_strategies_lists_every_key() -> None:

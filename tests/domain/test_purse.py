@@ -97,6 +97,23 @@ def test_free_money_is_shared_and_nobodys_margin_pays_for_another(story, capital
                 assert purse.free >= free, "what is liquidated takes its own margin and no more"
 
 
+@given(stories, st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=5))
+def test_capital_that_is_moved_is_free_money_on_no_ledger(story: list[tuple[Any, ...]], moves: list[int]) -> None:
+    """Proves: P4-3"""
+    with exact_arithmetic():
+        purse, moved = Purse(), [Decimal(each).scaleb(-8) for each in moves]
+        teller = Teller([purse.open_book(Decimal(1_000), LEVERAGE) for _ in range(3)])
+        for number, step in enumerate(story):
+            teller.tell(*step)
+            ledgers, free = [book.wallet for book in teller.books], purse.free
+            if number < len(moved):
+                purse.move_capital(moved[number])
+                assert purse.free == free + moved[number]
+                assert [book.wallet for book in teller.books] == ledgers
+            purse.check()
+            assert purse.wallet == sum(ledgers) + sum(moved[: number + 1])
+
+
 def test_what_one_symbol_does_not_use_another_may_and_a_ledger_may_be_below_zero() -> None:
     purse = Purse()
     here, there = purse.open_book(Decimal(500), LEVERAGE), purse.open_book(Decimal(500), LEVERAGE)

@@ -93,6 +93,18 @@ def test_an_escape_does_not_wait_for_ever_for_the_end_of_what_it_cancelled():
     assert (desk.position, desk.machine.account.escaping) == (0, {})
 
 
+def test_an_escape_does_not_count_the_time_in_which_it_could_not_ask():
+    desk = Desk()
+    _, target = desk.hold("1", stop="80", target="120")
+    desk.operator(OperatorVerb.ESCAPE, symbol=SYMBOL)
+    assert target.client_id in desk.asked_to_cancel
+    desk.now += 600_000
+    desk.tell(Restarted())
+    assert target.client_id in desk.asked_to_cancel
+    desk.after(10_000)
+    assert not escapes(desk), "the venue would refuse it"
+
+
 def test_an_escape_does_not_wait_for_ever_for_the_end_of_its_own_collar():
     desk = Desk()
     desk.hold("1")

@@ -57,6 +57,10 @@ def entries(draw: st.DrawFn) -> tuple[Any, ...]:
     more: dict[str, Any] = {"why": "a reason"} if verb is Verb.RESUME else {}
     if verb is Verb.FOREIGN_TRADE:
         more = {"side": draw(st.sampled_from(list(Side))), "quantity": Decimal(draw(st.integers(1, 8))) / 2}
+    if verb is Verb.TRANSFER:
+        source, target = draw(st.permutations(sorted(KINDS)))[:2]
+        more = {"target": target, "amount": Decimal(draw(st.integers(1, 10**6)))}
+        return draw(st.integers(0, BARS - 1)), verb, source, more
     return draw(st.integers(0, BARS - 1)), verb, draw(OF.get(verb, st.just(SYMBOL))), more
 
 

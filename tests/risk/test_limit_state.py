@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from qts.domain.errors import PolicyError, UsageError
 from qts.domain.instant import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from qts.domain.money import exact_arithmetic
 from qts.domain.order import Side
 from qts.risk.limit_policy import CEILINGS, LimitPolicies, LimitPolicy
 from qts.risk.limit_state import (
@@ -74,6 +76,29 @@ def test_capital_that_moves_is_no_profit_and_no_loss() -> None:
         [*marks((MIDNIGHT, "100"), (MIDNIGHT + 1, "-5")), CapitalMoved(DAY_BOOK, Decimal(50), MIDNIGHT + 2)]
     )
     assert (ruined.of(DAY_BOOK).equity, ruined.of(DAY_BOOK).peak) == (45, 150)
+
+
+worths = st.integers(1, 10**14).map(lambda grains: Decimal(grains).scaleb(-8))
+
+
+@given(st.lists(worths, min_size=1, max_size=6), st.lists(worths, max_size=8))
+def test_capital_that_moves_leaves_every_share_that_was_lost(marked: list[Decimal], left: list[Decimal]) -> None:
+    """marked: what the book was worth before; left: after each move, a grain or a fortune. Never less lost than before.
+
+    Proves: P6-8, P4-3
+    """
+    events: list[LimitEvent] = [EquityMarked(DAY_BOOK, equity, MIDNIGHT + at) for at, equity in enumerate(marked)]
+    state, worth = folded(events), marked[-1]
+    for equity in left:
+        before = state.of(DAY_BOOK)
+        state = remembered(state, CapitalMoved(DAY_BOOK, equity - worth, MIDNIGHT + 100))
+        after, worth = state.of(DAY_BOOK), equity
+        assert after.equity == equity
+        with exact_arithmetic():
+            for base in ("day_start", "peak"):
+                was, now = getattr(before, base) / before.equity, getattr(after, base) / equity
+                assert abs(now / was - 1) < Decimal("1e-45")
+        assert Fraction(after.peak) / Fraction(equity) >= Fraction(before.peak) / Fraction(before.equity)
 
 
 def test_orders_and_changes_of_sides_slide_out_of_their_windows() -> None:

@@ -1,4 +1,4 @@
-"""No liquidation before the stop: on both sides, whatever mode, brackets and buffer, and again after each change."""
+"""No liquidation before the stop: on both sides, whatever mode, brackets and buffer, and as each change leaves it."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -13,15 +13,11 @@ from qts.domain.refusal import RefusalCode
 from qts.market.brackets import BracketHistory
 from qts.risk.liquidation import Backing, Elsewhere, MarginMode, liquidation_price, margin_excess
 from qts.risk.liquidation_guard import (
-    Added,
     Buffer,
-    FundingPaid,
-    LeverageChanged,
     LiquidationFirst,
     StopFacts,
     StopHolds,
-    facts_after,
-    recheck,
+    added,
     stop_before_liquidation,
 )
 from tests.generators import HARSHER_ROWS, USUAL_BRACKETS, bracket_table
@@ -199,22 +195,33 @@ def test_fills_in_parts_are_judged_as_the_whole(facts: StopFacts, parts: list[in
     """Proves: QL-14"""
     with exact_arithmetic():
         price = abs(facts.basis / facts.position) * percent / 100
-        step, whole = facts, Added(quantity=Decimal(sum(parts)) / 100, price=price)
-        for part in parts[:-1]:
-            step = facts_after(step, Added(quantity=Decimal(part) / 100, price=price))
-        at_once = facts_after(facts, whole)
-        in_parts = facts_after(step, Added(quantity=Decimal(parts[-1]) / 100, price=price))
+        at_once, in_parts = added(facts, Decimal(sum(parts)) / 100, price), facts
+        for part in parts:
+            in_parts = added(in_parts, Decimal(part) / 100, price)
         assert (in_parts.position, in_parts.leverage) == (at_once.position, at_once.leverage)
         assert abs(in_parts.backing.wallet - at_once.backing.wallet) < Decimal("1e-30")
-        assert type(recheck(step, Added(quantity=Decimal(parts[-1]) / 100, price=price))) is type(recheck(facts, whole))
+        assert type(stop_before_liquidation(in_parts)) is type(stop_before_liquidation(at_once))
 
 
-@given(situations(), st.integers(1, 10_000))
-def test_funding_that_is_paid_never_helps_and_what_is_received_never_hurts(facts: StopFacts, paid: int) -> None:
+def less(facts: StopFacts, paid: Decimal) -> StopFacts:
+    """What stands behind the position has paid funding, or a fee; quote, below 0 was received."""
+    return replace(facts, backing=replace(facts.backing, wallet=facts.backing.wallet - paid))
+
+
+def levered(facts: StopFacts, leverage: int) -> StopFacts:
+    """Another leverage was set: isolated, the position has the initial margin of that one."""
+    if facts.backing.mode is MarginMode.CROSS:
+        return replace(facts, leverage=leverage)
+    wallet = facts.backing.wallet + abs(facts.basis) / leverage - abs(facts.basis) / facts.leverage
+    return replace(facts, leverage=leverage, backing=replace(facts.backing, wallet=wallet))
+
+
+@given(situations(), st.integers(1, 10_000).map(Decimal))
+def test_funding_that_is_paid_never_helps_and_what_is_received_never_hurts(facts: StopFacts, paid: Decimal) -> None:
     """Proves: QL-14"""
     before = isinstance(stop_before_liquidation(facts), StopHolds)
-    assert isinstance(recheck(facts, FundingPaid(Decimal(paid))), StopHolds) <= before
-    assert isinstance(recheck(facts, FundingPaid(Decimal(-paid))), StopHolds) >= before
+    assert isinstance(stop_before_liquidation(less(facts, paid)), StopHolds) <= before
+    assert isinstance(stop_before_liquidation(less(facts, -paid)), StopHolds) >= before
 
 
 @given(situations(), st.integers(1, 125))
@@ -222,8 +229,9 @@ def test_more_leverage_moves_an_isolated_liquidation_nearer_and_a_cross_one_not_
     facts: StopFacts, leverage: int
 ) -> None:
     """Proves: QL-14"""
-    before = isinstance(stop_before_liquidation(facts), StopHolds)
-    after = isinstance(recheck(facts, LeverageChanged(leverage)), StopHolds)
+    with exact_arithmetic():
+        before = isinstance(stop_before_liquidation(facts), StopHolds)
+        after = isinstance(stop_before_liquidation(levered(facts, leverage)), StopHolds)
     if facts.backing.mode is MarginMode.CROSS:
         assert after is before
     else:
@@ -238,19 +246,19 @@ def test_each_change_can_turn_the_verdict() -> None:
     for side, stop, add_at in ((1, "41000", 90_000), (-1, "79000", 30_000)):
         facts = one_btc(side, stop)
         assert isinstance(stop_before_liquidation(facts), StopHolds)
-        for change in (
-            Added(quantity=Decimal(1), price=Decimal(add_at)),
-            FundingPaid(Decimal(1000)),
-            LeverageChanged(4),
-        ):
-            assert isinstance(recheck(facts, change), LiquidationFirst), change
+        larger, poorer = added(facts, Decimal(1), Decimal(add_at)), less(facts, Decimal(1000))
+        for after in (larger, poorer, levered(facts, 4)):
+            assert isinstance(stop_before_liquidation(after), LiquidationFirst), after
         cross = replace(facts, backing=Backing(mode=MarginMode.CROSS, wallet=Decimal(20_000)))
-        fee = Added(quantity=Decimal("0.001"), price=Decimal(60_000), fee=Decimal(1000))
-        assert isinstance(recheck(cross, fee), LiquidationFirst)
+        after_a_fee = less(added(cross, Decimal("0.001"), Decimal(60_000)), Decimal(1000))
+        assert isinstance(stop_before_liquidation(after_a_fee), LiquidationFirst)
 
 
-def test_what_is_added_isolated_brings_its_own_margin() -> None:
+def test_what_is_added_isolated_brings_its_own_margin_and_cross_none() -> None:
     """Proves: QL-14"""
-    after = facts_after(one_btc(-1, "79000"), Added(quantity=Decimal(2), price=Decimal(45_000), fee=Decimal(9)))
+    after = added(one_btc(-1, "79000"), Decimal(2), Decimal(45_000))
     assert (after.position, after.basis, after.backing.wallet) == (-3, -150_000, 50_000)
     assert liquidation_price(after.position, after.basis, after.backing.margin, TIERS.at(0)) is not None
+    cross = replace(one_btc(1, "41000"), backing=Backing(mode=MarginMode.CROSS, wallet=Decimal(20_000)))
+    after = added(cross, Decimal(2), Decimal(45_000))
+    assert (after.position, after.basis, after.backing.wallet) == (3, 150_000, 20_000)

@@ -205,6 +205,26 @@ def test_where_it_cannot_be_known_by_name_or_is_not_wanted_it_is_not_asked(how: 
     assert result.venue[SYMBOL].position == 10
 
 
+def test_where_brackets_are_waived_on_one_symbol_nobody_gives_anything_back_on_another() -> None:
+    """No limit asks where liquidation lies then, so nothing is let in under it, and nothing is held to it."""
+    known, other = market([100] * 6), market([100] * 6)
+    waived = replace(
+        other,
+        instrument=replace(other.instrument, symbol="ABCUSDT"),
+        bars=replace(other.bars, symbol="ABCUSDT"),
+        mark=None,
+        brackets=None,
+    )
+    far = saying(b0=buy(quantity=10, stop_loss=60))
+    members = [
+        Member(strategy_id=each.lower(), make=far, symbols=(each,), capital=Decimal(10_000))
+        for each in (SYMBOL, "ABCUSDT")
+    ]
+    result = run_together({SYMBOL: known, "ABCUSDT": waived}, members, TERMS)
+    assert no(result) == []
+    assert [result.venue[each].position for each in (SYMBOL, "ABCUSDT")] == [10, 10]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([1, -1]),

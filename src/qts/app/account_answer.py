@@ -49,6 +49,7 @@ class AccountRan:
                 | {"available": pool.available, "invested": pool.invested, "reserved": pool.reserved}
                 for key, pool in result.capital.pools.items()
             ],
+            "transfers": _plain(result.transfers),
             "crossed": result.crossed,
             "halted": _plain(result.halted),
             "in_care": [{"strategy_id": whose, "symbol": symbol} for whose, symbol in result.in_care],

@@ -12,11 +12,12 @@ from qts.worlds.policy_parsing import KeyPath
 
 
 def words_of(plan: AccountPlan, datasets: Mapping[str, Dataset], place: Callable[[KeyPath], str]) -> tuple[Word, ...]:
-    """Raises PolicyError for a word about nobody, outside the window, or of a quantity off the grid."""
+    """Raises PolicyError for a word about nobody, outside the window, or of a quantity off the lot grid."""
     words = []
     for number, block in enumerate(plan.operator):
         path: KeyPath = ("operator", number)
-        _refuse_unknown(block, plan, datasets, place((*path, block.verb.value)))
+        for key, name in block.names.items():
+            _refuse_unknown(block, name, plan, datasets, place((*path, block.verb.value, *key)))
         word = block.word(number)
         of_it = [datasets[word.subject]] if block.is_of_a_symbol else list(datasets.values())
         _refuse_outside(word, of_it, place((*path, "at")))
@@ -30,16 +31,18 @@ def words_of(plan: AccountPlan, datasets: Mapping[str, Dataset], place: Callable
     return tuple(words)
 
 
-def _refuse_unknown(block: WordBlock, plan: AccountPlan, datasets: Mapping[str, Dataset], where: str) -> None:
+def _refuse_unknown(
+    block: WordBlock, name: str, plan: AccountPlan, datasets: Mapping[str, Dataset], where: str
+) -> None:
     ids = [each.id for each in plan.strategies]
-    if block.is_of_a_strategy and block.subject not in ids:
+    if block.is_of_a_strategy and name not in ids:
         what, known = "strategy", ids
-    elif block.is_of_a_symbol and block.subject not in datasets:
+    elif block.is_of_a_symbol and name not in datasets:
         what, known = "symbol", sorted(datasets)
     else:
         return
     raise PolicyError(
-        f"{block.verb.value}: the account has no {what} {block.subject!r}.{did_you_mean(block.subject, known)}",
+        f"{block.verb.value}: the account has no {what} {name!r}.{did_you_mean(name, known)}",
         place=where,
         next_step=f"it has {', '.join(known)}",
     )

@@ -51,6 +51,7 @@ def _print(ran: "AccountRan") -> None:
     from rich.markup import escape
 
     from qts.domain.instant import format_duration
+    from qts.research.account_tables import TRANSFERS_TOLD
 
     console, record, tables, result = page(), ran.record, ran.tables, ran.record.result
     if record.synthetic:
@@ -63,6 +64,8 @@ def _print(ran: "AccountRan") -> None:
     for waiver, symbols in record.waivers.items():
         console.print(f"  [yellow]waived[/] {waiver.value} on {', '.join(symbols)}: {waiver.meaning}")
     print_whole(console, _table("strategy", tables.strategies, tables.account))
+    if result.transfers:
+        console.print(TRANSFERS_TOLD)
     print_whole(console, _table("symbol", tables.symbols, tables.account))
     if tables.differences:
         console.print(f"[bold red]the sums differ[/]: {', '.join(tables.differences)}; please report it")
@@ -116,7 +119,7 @@ def _print_words(console: "Console", told: "Sequence[WordTold]") -> None:
         said = format_instant(word.at if each.said_at is None else each.said_at)
         who = word.who or "somebody else"
         why = f" ({word.why})" if word.why else ""
-        words = escape(f"{who}: {word.verb.value} {word.subject}{why}")
+        words = escape(f"{who}: {word.verb.value} {word.about}{why}")
         console.print(f"  {said} {words}: [bold]{each.outcome.value}[/], {escape(each.detail)}", soft_wrap=True)
     if len(told) > WORDS_SHOWN:
         console.print(f"  and {len(told) - WORDS_SHOWN} more words; the report lists them all")

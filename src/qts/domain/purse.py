@@ -3,9 +3,11 @@
 A futures account has one wallet. Margin is isolated: each position has its own,
 set aside from that wallet, and nothing else of the account stands behind it. So
 
-    free = sum of the books' wallets - sum of their margins
+    wallet = sum of the books' wallets + moved
+    free   = wallet - sum of the books' margins
 
-and what one symbol does not use another may. A book of a purse keeps its exact
+and what one symbol does not use another may. ``moved`` is the capital that came
+to the purse, or left it, after its books were opened: it is on no symbol's ledger. A book of a purse keeps its exact
 identity (``Book.check``) as the ledger of what went through it: its own wallet may
 be below 0, when others paid for what was lost here, and is no money one could spend.
 
@@ -29,14 +31,16 @@ from qts.domain.order import Side
 class Purse:
     """wallet: all of it, quote, what is set aside included.
 
-    free: what is set aside for no position; below 0 when the account owes more than was free.
+    free: what is set aside for no position; below 0 when the account owes more than was free. moved: quote, below 0
+    when more left than came.
     """
 
-    __slots__ = ("_books", "free", "wallet")
+    __slots__ = ("_books", "free", "moved", "wallet")
 
     def __init__(self) -> None:
         self.wallet = ZERO
         self.free = ZERO
+        self.moved = ZERO
         self._books: list[SharedBook] = []
 
     def open_book(self, capital: Decimal, leverage: int) -> "SharedBook":
@@ -47,15 +51,21 @@ class Purse:
         self.free += book.capital
         return book
 
+    def move_capital(self, amount: Decimal) -> None:
+        """Capital comes (above 0), or leaves out of what is free; quote. It is neither a profit nor a loss."""
+        self.moved += amount
+        self.wallet += amount
+        self.free += amount
+
     def check(self) -> None:
         """Raises AssertionError when the books together are not what the purse counted."""
-        wallets = margins = ZERO
+        wallets, margins = self.moved, ZERO
         for book in self._books:
             wallets += book.wallet
             margins += book.margin
         if (wallets, wallets - margins) != (self.wallet, self.free):
             raise AssertionError(
-                f"the purse does not add up: its books hold {wallets} and have set {margins} aside, "
+                f"the purse does not add up: its books and what was moved are {wallets}, {margins} of it set aside, "
                 f"it counted {self.wallet} and {self.free} free"
             )
 

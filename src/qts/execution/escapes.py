@@ -4,7 +4,7 @@ An escape covers one execution, and gives back what that execution filled, or a
 whole symbol, and takes its net position to zero. It ends when that is true and
 not when it was tried; while it lasts nothing is opened on the symbol, and every
 30 seconds it says that it is not over. What has to be out of its way it has
-cancelled, and waits for that ``stage.CLEAR_MS`` and no longer.
+cancelled, and waits for that until it has asked ``stage.ASKS_MAX`` times.
 """
 
 from decimal import Decimal
@@ -26,7 +26,7 @@ _PAUSES = frozenset({EscapeReason.SAFETY_FAIL, EscapeReason.BROKER_UNSTABLE})
 
 
 class Escape:
-    """canceled: ids of the orders it asked to cancel, and since when."""
+    """canceled: ids of the orders it asked to cancel, and how often."""
 
     __slots__ = (
         "alarm_at",
@@ -47,7 +47,7 @@ class Escape:
         self.reason = reason
         self.whole = reason in _WHOLE_SYMBOL
         self.executions: list[Execution] = []
-        self.canceled: dict[str, Instant] = {}
+        self.canceled: dict[str, int] = {}
         self.placed = 0
         self.last_sent_at = now
         self.next_at = now
@@ -146,16 +146,22 @@ class Escapes:
 
     def _clear(self, escape: Escape, record: OrderRecord, now: Instant) -> None:
         """Have the order cancelled, and nothing more sent by the execution it belongs to."""
-        escape.canceled.setdefault(record.order.client_id, now)
+        if record.cancel_asked_at is None or now - record.cancel_asked_at >= stage.AGAIN_MS:
+            self._account.ask_cancel(record, now)
+            escape.canceled[record.order.client_id] = escape.canceled.get(record.order.client_id, 0) + 1
         execution = self._pipeline.executions.get(record.order.parent_id)
         if execution is not None and not execution.ending and execution.state is not ExecutionState.ESCAPING:
             self._pipeline.give_up(execution, "the position is being given back", now)
-        if record.cancel_asked_at is None or now - record.cancel_asked_at >= stage.AGAIN_MS:
-            self._account.ask_cancel(record, now)
 
     def _is_overdue(self, escape: Escape, record: OrderRecord, now: Instant) -> bool:
-        """Whether its end was waited for long enough; the venue refuses at worst what is sent beside it."""
-        return now >= escape.canceled.get(record.order.client_id, now) + stage.CLEAR_MS
+        """Whether its end was asked for often enough, and not just now; the venue refuses at worst what goes beside it.
+
+        Asks are counted and not time, in which perhaps nobody was there to ask, or nobody could be reached.
+        """
+        asked_at = record.cancel_asked_at
+        if asked_at is None or now - asked_at < stage.AGAIN_MS:
+            return False
+        return escape.canceled.get(record.order.client_id, 0) >= stage.ASKS_MAX
 
     def _working(self, escape: Escape) -> tuple[OrderRecord, ...]:
         """What has to be out of the way: everything of ours but the stop, or one execution's orders and the target.

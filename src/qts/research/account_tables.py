@@ -1,8 +1,9 @@
 """What each strategy, each symbol and the account came to, and whether the parts add up.
 
-Capital, equity, fees, funding and liquidation fees of the strategies add up to
-the account's, and those of the symbols do, exactly; anything else is a defect
-and is said (``differences``). Fills do not add up: one fill of the venue may be
+Capital, what was transferred, equity, fees, funding and liquidation fees of the
+strategies add up to the account's, and those of the symbols do, exactly; anything
+else is a defect and is said (``differences``). Of strategies between which capital
+was transferred, return and drawdown are those of ``own_return``. Fills do not add up: one fill of the venue may be
 for several strategies, and what two strategies crossed the venue never saw.
 """
 
@@ -13,27 +14,36 @@ from typing import Final
 
 import numpy as np
 
-from qts.domain.money import exact_arithmetic
+from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.virtual_books import QUARANTINE
 from qts.market.bars import Floats
 from qts.research.drawdown import max_drawdown
+from qts.research.own_return import Growth, growth_of
 from qts.simulation.joint_result import BookSums, JointResult
 from qts.simulation.result import RunResult
 
 ACCOUNT_NAME: Final = "account"
-SUMMED: Final = ("capital", "equity", "fees", "funding", "liquidation_fees")
+TRANSFERS_TOLD: Final = (
+    "Capital is what a strategy began with, and what transfers brought and took. Return and drawdown count a transfer "
+    "as neither gain nor loss: growth is measured from one transfer to the next, and the stretches multiplied."
+)
+"""What is said beside the numbers of a run in which capital was transferred."""
+SUMMED: Final = ("capital", "transferred", "equity", "fees", "funding", "liquidation_fees")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRow:
     """One strategy, one symbol, or the account. Money in quote; fees and funding above 0 were paid.
 
-    total_return: fraction of capital, None without capital. max_drawdown: fraction of the peak, at bar closes, None
-    without a line of equity. fills: of the venue; of a strategy, its parts of fills and its crosses.
+    capital: what it began with, and what transfers brought and took (transferred, below 0 where they took more).
+    total_return: fraction of the capital, None without capital; a transfer is neither a gain nor a loss.
+    max_drawdown: fraction of the peak, at bar closes, likewise. fills: of the venue; of a strategy, its parts of fills
+    and its crosses.
     """
 
     name: str
     capital: Decimal
+    transferred: Decimal
     equity: Decimal
     total_return: float | None
     max_drawdown: float | None
@@ -89,12 +99,21 @@ def account_tables(result: JointResult) -> AccountTables:
     names = sorted(result.by_strategy, key=lambda name: (name == QUARANTINE, name))
     with exact_arithmetic():
         strategies = tuple(
-            _row(name, result.of_strategy(name), result.by_strategy[name], parts.get(name, 0)) for name in names
+            _row(
+                name,
+                result.of_strategy(name),
+                growth_of(result, name),
+                parts.get(name, 0),
+                transferred=result.moved(name),
+            )
+            for name in names
         )
         symbols = tuple(
-            _row(name, sums, result.by_symbol[name], result.fills[name]) for name, sums in sorted(result.venue.items())
+            _row(name, sums, _grown(sums, result.by_symbol[name]), result.fills[name])
+            for name, sums in sorted(result.venue.items())
         )
-        account = _row(ACCOUNT_NAME, result.account, result.equity, sum(result.fills.values()))
+        whole, fills = result.account, sum(result.fills.values())
+        account = _row(ACCOUNT_NAME, whole, _grown(whole, result.equity), fills)
     return AccountTables(strategies=strategies, symbols=symbols, account=account)
 
 
@@ -105,6 +124,7 @@ def run_tables(result: RunResult) -> AccountTables:
     row = AccountRow(
         name=facts.strategy,
         capital=result.capital,
+        transferred=ZERO,
         equity=result.final_equity,
         total_return=float(result.final_equity) / capital - 1,
         max_drawdown=max_drawdown(np.maximum(line, 0.0)),
@@ -127,18 +147,20 @@ def _parts_of_fills(result: JointResult) -> dict[str, int]:
     return counts
 
 
-def _row(name: str, sums: BookSums, line: Floats | None, fills: int) -> AccountRow:
-    capital = float(sums.capital)
-    fall = None
-    if line is not None and capital > 0:
-        # A strategy's own book may end below 0, since the account's other money stood behind it; lost is lost.
-        fall = max_drawdown(np.maximum(np.concatenate(([capital], line)), 0.0))
+def _grown(sums: BookSums, line: Floats) -> Growth:
+    """Where nothing is transferred. line: equity at every close, quote."""
+    points = np.concatenate(([float(sums.capital)], line))
+    return Growth(began=sums.capital, ended=sums.equity, points=points)
+
+
+def _row(name: str, sums: BookSums, growth: Growth, fills: int, *, transferred: Decimal = ZERO) -> AccountRow:
     return AccountRow(
         name=name,
         capital=sums.capital,
+        transferred=transferred,
         equity=sums.equity,
-        total_return=float(sums.equity) / capital - 1 if capital > 0 else None,
-        max_drawdown=fall,
+        total_return=growth.total_return,
+        max_drawdown=growth.max_drawdown,
         fees=sums.fees,
         funding=sums.funding,
         liquidation_fees=sums.liquidation_fees,

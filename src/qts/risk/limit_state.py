@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from qts.domain.errors import UsageError
 from qts.domain.instant import DAY_MS, HOUR_MS, MINUTE_MS, Instant
-from qts.domain.money import MONEY_GRID, ZERO, exact_arithmetic, plain
+from qts.domain.money import ZERO, exact_arithmetic, plain
 from qts.domain.order import Side
 from qts.domain.value import value
 
@@ -139,7 +139,7 @@ class BookMemory:
         self.equity = equity
 
     def move_capital(self, amount: Decimal, at: Instant) -> None:
-        """Rounded up, so that what was lost stays lost to the last grain.
+        """Kept to fifty digits and rounded up, so that what was lost stays lost, however little or much is left.
 
         Where there is no proportion, since equity was or becomes 0 or less, the bases move by the amount.
         """
@@ -147,13 +147,14 @@ class BookMemory:
         before = self.equity
         if before is None:
             return
-        with exact_arithmetic():
+        with exact_arithmetic() as context:
+            context.rounding = ROUND_CEILING
             after = before + amount
 
             def base(number: Decimal | None) -> Decimal | None:
                 if number is None or before <= ZERO or after <= ZERO:
                     return None if number is None else number + amount
-                return (number * after / before).quantize(MONEY_GRID, ROUND_CEILING)
+                return number * after / before
 
             self.equity, self.day_start, self.peak = after, base(self.day_start), base(self.peak)
 

@@ -5,12 +5,12 @@ position has paid its exit ``fee`` and one bad ``funding``. If the venue would
 have taken the position before that, it may not be opened, added to, or left as
 it is. The bracket is that of the date and of the notional at the price looked at.
 
-The same question is asked again after whatever can change the answer
-(``recheck``): an addition, a partial fill, funding, another leverage. Absence
-means no: without a stop or a bracket table the answer is that the stop does not
-lie before liquidation. Who asks it of orders and positions is ``calculators/stop.py``,
-which asks only where there is a stop: how near liquidation may be to a position
-that has none is another limit's business (``calculators/liquidation.py``).
+Absence means no: without a stop or a bracket table the answer is that the stop does
+not lie before liquidation. Who asks it of orders is ``calculators/stop.py``, which
+asks only where there is a stop: how near liquidation may be to a position that has
+none is another limit's business (``calculators/liquidation.py``). Of what is held
+it is asked again after whatever can change the answer, an addition, a partial fill,
+funding, another leverage, by whoever keeps the book (simulation's ``stop_recheck.py``).
 """
 
 from dataclasses import replace
@@ -96,32 +96,6 @@ class LiquidationFirst:
 StopVerdict: TypeAlias = StopHolds | LiquidationFirst
 
 
-@value(kw_only=True)
-class Added:
-    """More of the same side, by a new order or one more fill. quantity: base units, above 0. fee: quote."""
-
-    quantity: Decimal
-    price: Decimal
-    fee: Decimal = ZERO
-
-
-@value
-class FundingPaid:
-    """amount: quote; below 0 is received."""
-
-    amount: Decimal
-
-
-@value
-class LeverageChanged:
-    """The account's setting for the symbol is now another; 1 or more."""
-
-    leverage: int
-
-
-PositionChange: TypeAlias = Added | FundingPaid | LeverageChanged
-
-
 def stop_before_liquidation(facts: StopFacts) -> StopVerdict:
     """Whether the stop is filled before the venue takes the position; both numbers where it is not."""
     if facts.stop is None or facts.brackets is None:
@@ -137,31 +111,14 @@ def stop_before_liquidation(facts: StopFacts) -> StopVerdict:
         return _judged(facts, facts.stop, facts.brackets.at(facts.at))
 
 
-def recheck(facts: StopFacts, change: PositionChange) -> StopVerdict:
-    """The same question of the position after a change."""
-    return stop_before_liquidation(facts_after(facts, change))
-
-
-def facts_after(facts: StopFacts, change: PositionChange) -> StopFacts:
-    """What the change makes of the position and of what stands behind it.
-
-    An isolated wallet grows by the initial margin of what is added, pays the
-    funding, and keeps the initial margin of another leverage. A cross wallet pays fees and funding.
-    """
+def added(facts: StopFacts, quantity: Decimal, price: Decimal) -> StopFacts:
+    """The facts with more of the same side, base units, above 0: isolated, it brings its own initial margin."""
     with exact_arithmetic():
-        wallet, is_isolated = facts.backing.wallet, facts.backing.mode is MarginMode.ISOLATED
-        match change:
-            case Added(quantity=quantity, price=price, fee=fee):
-                signed = quantity if facts.position > ZERO else -quantity
-                wallet += quantity * price / facts.leverage if is_isolated else -fee
-                facts = replace(facts, position=facts.position + signed, basis=facts.basis + signed * price)
-            case FundingPaid(amount=amount):
-                wallet -= amount
-            case LeverageChanged(leverage=leverage):
-                if is_isolated:
-                    wallet += abs(facts.basis) / leverage - abs(facts.basis) / facts.leverage
-                facts = replace(facts, leverage=leverage)
-        return replace(facts, backing=replace(facts.backing, wallet=wallet))
+        signed = quantity if facts.position > ZERO else -quantity
+        backing = facts.backing
+        if backing.mode is MarginMode.ISOLATED:
+            backing = replace(backing, wallet=backing.wallet + quantity * price / facts.leverage)
+        return replace(facts, position=facts.position + signed, basis=facts.basis + signed * price, backing=backing)
 
 
 def _judged(facts: StopFacts, stop: Decimal, table: BracketTable) -> StopVerdict:

@@ -2,8 +2,8 @@
 
 On each bar, in this order: the market lets the bar happen and the machine hears
 of it, its timers are served at the close, equity is marked, the strategy is
-asked, and what the gate allows goes to the machine; it can fill from the next
-bar on.
+asked, what is held is looked at (``run_guard.py``), and what the gate allows goes
+to the machine; it can fill from the next bar on.
 
 Two engines do this. ``Engine.PLAIN`` visits everything on every bar and is the
 reference, written to be read. ``Engine.SKIPPING`` does the same work without
@@ -47,6 +47,7 @@ from qts.simulation.held_columns import HeldColumns
 from qts.simulation.inputs import refuse_mismatch, require_inputs
 from qts.simulation.result import CostSplit, ProtectionChange, Provenance, Refusal, RunResult
 from qts.simulation.run_account import blamed, not_executed, stopped_by
+from qts.simulation.run_guard import RunGuard
 from qts.simulation.run_limits import RunLimits
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
@@ -135,6 +136,7 @@ class _Run:
         self._limits = None
         if terms.policies is not None:
             self._limits = RunLimits(self._line.venue, self._line.controller, self._columns, terms.policies)
+        self._guard = RunGuard(self._line, self._columns, terms.policies, limits=self._limits, gate=gate)
         self._opens = memoryview(self._bars.opened_at)  # type: ignore[arg-type]  # one element costs less through it
         self._closes = memoryview(self._bars.close)  # type: ignore[arg-type]
         ways = Ways(
@@ -158,8 +160,7 @@ class _Run:
         self._orders: list[Order] = []
         self._protections: list[ProtectionChange] = []
         self._reasons: dict[str, str] = {}
-        rows = len(self._bars)
-        self._equity = np.empty(rows)
+        self._equity = np.empty(len(self._bars))
         self._held = HeldColumns(self._view.holding)
 
     def _machine(self, gate: RiskGate) -> ExecutionController:
@@ -229,7 +230,7 @@ class _Run:
 
     def _quiet_until(self, row: int, end: int) -> int:
         """The first row on which market or machine may do something: a price, or a timer that its close serves."""
-        quiet = self._market.quiet_until(row, end)
+        quiet = min(self._market.quiet_until(row, end), self._guard.due(row))
         due = self._line.controller.due if quiet > row else None
         if due is None:
             return quiet
@@ -311,7 +312,7 @@ class _Run:
         return answer
 
     def _decide(self, row: int, answer: Answer) -> None:
-        if answer is None:
+        if not self._guard.gives_back(row) and answer is None:
             return
         now, line, instrument = self._opens[row] + self._bars.interval_ms, self._line, self._dataset.instrument
         line.now = now
@@ -326,7 +327,7 @@ class _Run:
             if limits is not None:
                 limits.begin(row, price, equity, coming)
             try:
-                plan = self._cycle.plan(answer, desk, now, limits)
+                plan = self._guard.joined(self._cycle.plan(answer, desk, now, limits), state, price, now)
             except StrategyError as error:
                 raise self._blamed(error) from error
             if plan.orders:
@@ -361,13 +362,12 @@ class _Run:
         return blamed(error, self._strategy, f"bar {self._cursor.row} closing {format_instant(closed_at)}")
 
     def _told(self) -> RunResult:
-        exchange, bars, terms = self._line.venue, self._bars, self._terms
+        exchange, bars, terms, book = self._line.venue, self._bars, self._terms, self._line.venue.book
         with exact_arithmetic():
             last_mark = self._dataset.instrument.price(float(self._columns.mark_close[-1]))
-            unrealized = exchange.book.unrealized(last_mark)
+            unrealized = book.unrealized(last_mark)
             trades = exchange.trades.finish(unrealized)
             slippage = sum((trade.slippage for trade in trades), start=ZERO)
-            book = exchange.book
             equity = book.wallet + unrealized
             limits, last_price = self._limits, self._dataset.instrument.price(self._closes[-1])
             distances = () if limits is None else limits.distances(last_price)

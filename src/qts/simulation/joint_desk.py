@@ -26,7 +26,7 @@ from qts.risk.limit_words import GateWord
 from qts.risk.rules import rules_of
 from qts.simulation.account_line import AccountLine
 from qts.simulation.joint_coming import OrderKey
-from qts.simulation.joint_guard import WHY, StopGuard
+from qts.simulation.joint_guard import StopGuard
 from qts.simulation.joint_limits import JointLimits
 from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_orders import at_market, order_of, worked
@@ -35,6 +35,7 @@ from qts.simulation.joint_standing import Standing, standing
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import JointTerms, Member
 from qts.simulation.joint_withdrawing import JointWithdrawing
+from qts.simulation.stop_recheck import WHY
 from qts.strategy.arbitration import Arbitration, NetOrder, Trading, Want, arbitrate, cut
 from qts.strategy.multiplexer import Said
 
@@ -76,7 +77,7 @@ class JointDesk:
             for symbol, each in symbols.items()
         }
         self.limits = JointLimits(symbols, members, money, terms, line.controller)
-        self._guard = StopGuard(terms.policies, terms.frictions.leverage, self.limits.blocked)
+        self._guard = StopGuard(symbols, self.limits.policies, self.limits.blocked)
         self.withheld: list[Withheld] = []
         self.withdrawing = JointWithdrawing(symbols, money, line, self.withheld)
         self.said: dict[str, list[tuple[Instant, str, object]]] = {each: [] for each in members}

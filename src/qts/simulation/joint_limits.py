@@ -28,7 +28,10 @@ from qts.simulation.joint_terms import JointTerms
 
 
 class JointLimits:
-    """words: what the limits did, in order; none where the terms have no policies."""
+    """words: what the limits did, in order; none where the terms have no policies.
+
+    policies: by which they judge, None where the terms have none.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class JointLimits:
         policies = LimitPolicies() if terms.policies is None else terms.policies
         if any(each.columns.brackets is None for each in symbols.values()):
             policies = policies.without_liquidation()
+        self.policies = policies if self._asks else None
         self._desk = LimitDesk(self, policies)
         self.words = self._desk.words
         self._marked: dict[str, Decimal] = {}
@@ -59,7 +63,7 @@ class JointLimits:
         if not self._asks:
             return
         self._now = now
-        worth = dict.fromkeys(self._strategy_ids, ZERO)
+        worth = {each: self._money.purses[each].moved for each in self._strategy_ids}
         for each in self._symbols.values():
             self._tell_sides(each)
             price = each.marked_at
@@ -71,6 +75,11 @@ class JointLimits:
             self._desk.mark(whose, equity, now)
         self._marked = worth
         self._desk.begin()
+
+    def move_capital(self, strategy_id: str, amount: Decimal, now: Instant) -> None:
+        """Capital came to a strategy (above 0) or left it, quote, after what every book is worth now was told."""
+        if self._asks:
+            self._desk.memory(strategy_id).move_capital(amount, now)
 
     def _tell_sides(self, each: JointSymbol) -> None:
         """What each strategy held after every posting since the last round."""

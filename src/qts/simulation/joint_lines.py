@@ -9,7 +9,7 @@ import numpy as np
 from qts.domain.book import Book
 from qts.domain.virtual_books import QUARANTINE, PostingKind
 from qts.market.bars import Floats, Instants
-from qts.simulation.joint_result import BookSums
+from qts.simulation.joint_result import BookSums, Transferred
 from qts.simulation.joint_symbol import JointSymbol
 
 
@@ -45,8 +45,13 @@ def book_sums(symbols: Mapping[str, JointSymbol]) -> EndSums:
     return EndSums(books=books, venue=venue, crossed=crossed)
 
 
-def equity_lines(symbols: Mapping[str, JointSymbol], strategy_ids: Iterable[str], grid: Instants) -> EquityLines:
-    """Equity of each strategy, of each symbol and of the account. Quarantine has a line where it ever held anything."""
+def equity_lines(
+    symbols: Mapping[str, JointSymbol], strategy_ids: Iterable[str], transfers: Iterable[Transferred], grid: Instants
+) -> EquityLines:
+    """Equity of each strategy, of each symbol and of the account. Quarantine has a line where it ever held anything.
+
+    What is transferred at a close is in the strategies' lines from that close on, and in no symbol's.
+    """
     rows = len(grid)
     by_strategy = {each: np.zeros(rows) for each in strategy_ids}
     if any(posting.strategy_id == QUARANTINE for each in symbols.values() for _, posting in each.postings):
@@ -62,6 +67,10 @@ def equity_lines(symbols: Mapping[str, JointSymbol], strategy_ids: Iterable[str]
             line = spread(own, places, rows, float(book.capital))
             by_strategy[strategy_id] += line
             by_symbol[symbol] += line
+    for transfer in transfers:
+        row = int(np.searchsorted(grid, transfer.at)) - 1  # the bar that closes then
+        by_strategy[transfer.source][row:] -= float(transfer.amount)
+        by_strategy[transfer.target][row:] += float(transfer.amount)
     account = np.zeros(rows)
     for line in by_strategy.values():
         account += line

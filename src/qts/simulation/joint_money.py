@@ -12,11 +12,13 @@ margin and costs, or is refused; a fill turns what is reserved into invested, a
 close returns it, an end releases it; what is realised, fees and funding are
 earned. Invested are the margins of the strategy's books, where they are above 0.
 A position that an order of the same round closes first pays for what is opened
-after it: only the difference is reserved. After every posting a pool's total is
-its strategy's wallet, exactly. What nobody asked for belongs to the world's pool.
+after it: only the difference is reserved. Capital that is transferred goes
+from one strategy's pool and wallet to another's; the ledgers stay what they were.
+After every posting and every transfer a pool's total is its strategy's wallet,
+exactly. What nobody asked for belongs to the world's pool.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
@@ -42,6 +44,7 @@ from qts.risk.capital_changes import (
     Reserved,
     Returned,
     StateSet,
+    Transfer,
     stricter,
 )
 from qts.risk.sizing import cost_to_open
@@ -67,7 +70,7 @@ class JointMoney:
         self._clock = clock
         self._leverage = terms.frictions.leverage
         self._cost_rate = terms.frictions.expected_cost_rate()
-        self._shares = {each.strategy_id: _even_shares(each) for each in members.values()}
+        self._shares = {each.strategy_id: even_shares(each.capital, each.symbols) for each in members.values()}
         self._suspended: dict[str, PoolState] = {}  # and what their pools were before
         self._invested: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
         world = PoolKey(terms.world)
@@ -100,6 +103,21 @@ class JointMoney:
     def resume(self, strategy_id: str, by: str, reason: str) -> None:
         """The pool is in the state it was in before it was suspended."""
         self.set_state(strategy_id, self._suspended.pop(strategy_id), by, reason)
+
+    def transfer_objection(self, source: str, target: str, amount: Decimal) -> str | None:
+        """Why so much, quote, cannot go from one strategy's pool to another's, both numbers in words; None: it can."""
+        after = changed(self.capital, self._transfer(source, target, amount))
+        return after.sentence if isinstance(after, ChangeRefused) else None
+
+    def transfer(self, source: str, target: str, amount: Decimal) -> None:
+        """It goes, out of the one's pool and wallet into the other's; nothing speaks against it."""
+        self._happened(self._transfer(source, target, amount))
+        for strategy_id, moved in ((source, -amount), (target, amount)):
+            self.purses[strategy_id].move_capital(moved)
+            self._compare(strategy_id)
+
+    def _transfer(self, source: str, target: str, amount: Decimal) -> Transfer:
+        return Transfer(self._keys[source], self._keys[target], amount)
 
     # -- orders ---------------------------------------------------------------------------
 
@@ -183,11 +201,12 @@ class JointMoney:
                 earned = each.realized_pnl - each.fee - each.funding - each.liquidation_fee + each.insurance
                 if earned:
                     self._happened(Earned(pool, earned))
-            if self.pool(strategy_id).total != self.purses[strategy_id].wallet:
-                raise AssertionError(
-                    f"the pool of {pool} holds {self.pool(strategy_id).total}, "
-                    f"its books {self.purses[strategy_id].wallet}"
-                )
+            self._compare(strategy_id)
+
+    def _compare(self, strategy_id: str) -> None:
+        pool, purse = self.pool(strategy_id), self.purses[strategy_id]
+        if pool.total != purse.wallet:
+            raise AssertionError(f"the pool of {strategy_id} holds {pool.total}, its books {purse.wallet}")
 
     def _moved(self, pool: PoolKey, where: tuple[str, str], book: Book, own: Iterable[Posting]) -> None:
         """From reserved to invested and back: the margin as it was, and as the posting left it."""
@@ -236,6 +255,7 @@ class JointMoney:
         return None
 
 
-def _even_shares(member: Member) -> dict[str, Decimal]:
-    even = [Decimal(1)] * len(member.symbols)
-    return dict(zip(member.symbols, pro_rata(on_money_grid(member.capital), even, MONEY_GRID), strict=True))
+def even_shares(amount: Decimal, symbols: Sequence[str]) -> dict[str, Decimal]:
+    """An amount of 0 or more, quote, on the money grid, shared evenly among symbols; adds up to it exactly."""
+    even = [Decimal(1)] * len(symbols)
+    return dict(zip(symbols, pro_rata(on_money_grid(amount), even, MONEY_GRID), strict=True))

@@ -1,7 +1,7 @@
 """What a run of several strategies on one account was: each strategy, each symbol and the account, in sums."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
 
@@ -58,6 +58,28 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transferred:
+    """Capital that went from one strategy to another. amount: quote, above 0.
+
+    source_worth, target_worth: what each was worth just before, open positions at their last marks, quote, above 0;
+    the source's above the amount.
+    """
+
+    at: Instant
+    source: str
+    target: str
+    amount: Decimal
+    source_worth: Decimal
+    target_worth: Decimal
+
+    def of(self, strategy_id: str) -> tuple[Decimal, Decimal]:
+        """What the strategy was worth before, and what came (below 0: went), quote; both 0 where it has no part."""
+        if strategy_id == self.source:
+            return self.source_worth, -self.amount
+        return (self.target_worth, self.amount) if strategy_id == self.target else (ZERO, ZERO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JointResult:
     """closed_at: close of every bar of the run, ms UTC, shape (n,). opened_at: of each symbol's own bars.
 
@@ -68,7 +90,8 @@ class JointResult:
     inside. in_care: strategy and symbol of each position that the guardian still looks after. operator: what became
     of each word of the script. said: every answer. distances: of every book to every limit at the end; none without
     staged limits.
-    changes: of the strategies' capital, in order, with the instant of each; capital: what they led to.
+    changes: of the strategies' capital, in order, with the instant of each; capital: what they led to. transfers: of
+    it, from one strategy to another, in order.
     """
 
     closed_at: Instants
@@ -88,13 +111,21 @@ class JointResult:
     withheld: tuple[Withheld, ...]
     said: dict[str, tuple[tuple[Instant, str, object], ...]]
     distances: tuple[Measured, ...]
+    transfers: tuple[Transferred, ...]
     changes: tuple[tuple[Instant, Change], ...]
     capital: Capital
     journal_head: str
     assumptions: tuple[str, ...]
 
+    def moved(self, strategy_id: str) -> Decimal:
+        """What transfers brought the strategy, less what they took, quote."""
+        return sum((each.of(strategy_id)[1] for each in self.transfers), start=ZERO)
+
     def of_strategy(self, strategy_id: str) -> BookSums:
-        return _sum(each for (whose, _), each in self.books.items() if whose == strategy_id)
+        """Its books together, and what transfers brought and took, which is in its capital and in none of its books."""
+        books = _sum(each for (whose, _), each in self.books.items() if whose == strategy_id)
+        moved = self.moved(strategy_id)
+        return replace(books, capital=books.capital + moved, wallet=books.wallet + moved)
 
     def of_symbol(self, symbol: str) -> BookSums:
         """The strategies' books on it together; equal to the venue's."""

@@ -48,6 +48,7 @@ from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import OF_SEVERAL, JointTerms, Member
 from qts.simulation.operator_script import OperatorScript
 from qts.simulation.slow_calls import SlowCalls
+from qts.simulation.transfers import Transfers
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
 from qts.strategy.features.columns import FeatureColumns
@@ -113,7 +114,10 @@ class _JointRun:
         self._desk = JointDesk(self._symbols, self._members, terms, self._line, self._money)
         self._halted: list[Halted] = []
         self._guardian = Guardian(self._symbols, self._registry, self._money, terms.on_halt)
-        self._script = OperatorScript(terms.operator, self._symbols, self._registry, self._guardian, self._line)
+        self._transfers = Transfers(self._members, self._symbols, self._money, self._desk)
+        self._script = OperatorScript(
+            terms.operator, self._symbols, self._registry, self._guardian, self._line, transfers=self._transfers
+        )
         for each in self._symbols.values():
             each.listeners = self._hears_fills
 
@@ -157,6 +161,8 @@ class _JointRun:
             with exact_arithmetic():
                 self._happen(at, present)
             self._script.at_close(at + self._interval_ms)
+            with exact_arithmetic():
+                self._show()
             self._ask(at + self._interval_ms, present)
         return self._told()
 
@@ -174,7 +180,10 @@ class _JointRun:
                 self._protect(each)
             each.market.step(each.row)
         self._reach(at + self._interval_ms)
-        for each in present:
+
+    def _show(self) -> None:
+        """What each strategy may know of its own books, as the bar and the operator left them."""
+        for each in self._symbols.values():
             for strategy_id, holding in each.changed_holdings():
                 view = self._views.get((strategy_id, each.symbol))
                 if view is not None:
@@ -245,7 +254,8 @@ class _JointRun:
             self._money.check()
             distances = self._desk.limits.distances(now)
             sums = book_sums(self._symbols)
-        lines = equity_lines(self._symbols, self._members, self._grid)
+        transfers = tuple(self._transfers.made)
+        lines = equity_lines(self._symbols, self._members, transfers, self._grid)
         return JointResult(
             closed_at=self._grid + self._interval_ms,
             opened_at={symbol: each.dataset.bars.opened_at for symbol, each in self._symbols.items()},
@@ -264,6 +274,7 @@ class _JointRun:
             withheld=tuple(self._desk.withheld),
             said={each: tuple(words) for each, words in self._desk.said.items()},
             distances=distances,
+            transfers=transfers,
             changes=tuple(self._money.changes),
             capital=self._money.capital,
             journal_head=self._line.controller.journal.head,

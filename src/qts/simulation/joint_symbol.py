@@ -13,6 +13,7 @@ at the close of that bar (``fired``): a bar does not tell when it was touched.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -99,6 +100,7 @@ class JointSymbol:
         self._net_said: tuple[Decimal | None, Decimal | None] = (None, None)
         self._held = {each: HeldColumns(book.holding()) for each, book in self.books.books.items()}
         self._holdings = {each: book.holding() for each, book in self.books.books.items()}
+        self._moved: dict[str, Decimal] = {}  # what each is shown of the capital that was transferred
         self._changed: dict[str, None] = {}
         self._closed: tuple[int, Decimal | None] = (-1, None)  # the row whose close on the tick grid this is
         venue.accountant = self
@@ -361,10 +363,19 @@ class JointSymbol:
         changed, self._changed = self._changed, {}
         found = []
         for strategy_id in changed:
-            holding = self._holdings[strategy_id] = self.books.books[strategy_id].holding()
-            self._held[strategy_id].add(self.row, holding)
+            book, moved = self.books.books[strategy_id], self._moved.get(strategy_id)
+            holding = book.holding()
+            self._held[strategy_id].add(max(self.row, 0), holding)
+            if moved is not None:
+                holding = replace(holding, wallet=float(book.wallet + moved))
+            self._holdings[strategy_id] = holding
             found.append((strategy_id, holding))
         return found
+
+    def show_moved(self, strategy_id: str, amount: Decimal) -> None:
+        """From now on the strategy sees so much more, or less, quote, as its wallet here; the ledger is what it was."""
+        self._moved[strategy_id] = self._moved.get(strategy_id, ZERO) + amount
+        self._changed[strategy_id] = None
 
     def holding(self, strategy_id: str) -> Holding:
         return self._holdings[strategy_id]

@@ -117,7 +117,7 @@ class JointWithdrawing:
                 yield share.key, coming
 
     def fit(self, each: JointSymbol, net: Decimal, at_market: Decimal, now: Instant) -> bool:
-        """Whether orders that rest and only reduce are to be offered again, since the net will have too little for them.
+        """Whether orders that rest and only reduce are to be offered again: the net will have too little for them.
 
         net: signed. at_market: what is about to be traded, signed.
         """

@@ -27,6 +27,7 @@ from qts.simulation.account_line import AccountLine
 from qts.simulation.guardian import Guardian
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.operator_words import Outcome, Verb, Word, WordTold
+from qts.simulation.transfers import Transfers
 from qts.strategy.registry import Standing, StrategyRegistry
 
 _MACHINE: Final = {
@@ -61,11 +62,14 @@ class OperatorScript:
         registry: StrategyRegistry,
         guardian: Guardian,
         line: AccountLine,
+        *,
+        transfers: Transfers,
     ) -> None:
         self._waiting = deque(sorted(words, key=lambda word: (word.at, word.number)))
         self._symbols = symbols
         self._registry = registry
         self._guardian = guardian
+        self._transfers = transfers
         self._line = line
         self._under_way: list[_UnderWay] = []
         self._told: dict[int, WordTold] = {}
@@ -80,6 +84,7 @@ class OperatorScript:
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
             Verb.KILL: self._kill,
+            Verb.TRANSFER: self._transfer,
             Verb.FOREIGN_TRADE: self._foreign_trade,
         }
 
@@ -175,6 +180,14 @@ class OperatorScript:
         if account.safety.state is SafetyState.LOCKDOWN:
             return _REFUSED, "a lockdown is released only for a reason: say why"
         return _DONE, "it trades again"
+
+    def _transfer(self, word: Word) -> _Answer:
+        assert word.amount is not None
+        no = self._transfers.make(word.subject, word.target, word.amount, self._now)
+        if no is not None:
+            return _REFUSED, no
+        left, there = (plain(self._transfers.pool_of(each)) for each in (word.subject, word.target))
+        return _DONE, f"{word.subject} has {left} now, {word.target} has {there}"
 
     def _foreign_trade(self, word: Word) -> _Answer | None:
         assert word.side is not None

@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from qts.domain.instant import Instant
+from qts.domain.money import plain
 from qts.domain.order import Side
 from qts.domain.plain_enum import plain_members
 from qts.domain.value import value
@@ -28,6 +29,7 @@ class Verb(StrEnum):
     PAUSE = "pause"  # of the account: nothing is opened
     RESUME = "resume"  # of the account
     KILL = "kill"  # of the account: everything is flattened, and it is locked down
+    TRANSFER = "transfer"  # of a strategy: capital goes from its pool to another strategy's
     FOREIGN_TRADE = "foreign_trade"  # of a symbol: somebody else trades it on this account, at market
 
 
@@ -35,7 +37,8 @@ class Verb(StrEnum):
 class Word:
     """at: when it is said, at the first close from then on. number: its place in the script, from 0.
 
-    subject: the strategy, the symbol, or 'account'. side and quantity (base units): of a foreign trade alone.
+    subject: the strategy, the symbol, or 'account'. side and quantity (base units): of a foreign trade alone. target
+    (the strategy that gets it) and amount (quote): of a transfer alone.
     """
 
     at: Instant
@@ -46,6 +49,15 @@ class Word:
     why: str = ""
     side: Side | None = None
     quantity: Decimal | None = None
+    target: str = ""
+    amount: Decimal | None = None
+
+    @property
+    def about(self) -> str:
+        """What it is about, in words: 'account', 'SYNUSDT, buy 0.5', 'trend to breakout, 1000'."""
+        if self.side is not None and self.quantity is not None:
+            return f"{self.subject}, {self.side.value} {plain(self.quantity)}"
+        return self.subject if self.amount is None else f"{self.subject} to {self.target}, {plain(self.amount)}"
 
 
 @plain_members

@@ -122,6 +122,15 @@ class RunLimits:
         """An order was refused before it came to the limits."""
         self._desk.words.append(GateWord.no(at, OWN, self._instrument.symbol, codes, detail))
 
+    def told(self, word: GateWord) -> None:
+        """What is said of a position, of which nobody asked."""
+        self._desk.words.append(word)
+
+    def went_out(self, order: Order) -> None:
+        """An order goes out that asked no limit, since it only reduces; after those that did, it counts like them."""
+        assert self._price is not None
+        self._desk.let_out(OWN, order, None, self._price)
+
     def distances(self, price: Decimal) -> tuple[Measured, ...]:
         """How far everything is from every limit at the close of the last bar, whose last price it is."""
         coming = self._controller.on_the_way(self._instrument.symbol)

@@ -128,4 +128,4 @@ class AccountPlan(PolicyBlock):
 
     def facts(self) -> dict[str, object]:
         """What the file said, as plain values for JSON; reading them gives this plan again."""
-        return self.model_dump(mode="json", exclude_unset=True)
+        return self.model_dump(mode="json", exclude_unset=True, by_alias=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from qts.domain.instant import parse_instant
+from qts.domain.money import MONEY_GRID
 from qts.domain.order import Side
 from qts.risk.limit_state import ACCOUNT
 from qts.simulation.operator_words import Verb, Word
@@ -13,6 +14,7 @@ from qts.worlds.policy_block import DateText, Exact, Name, PolicyBlock
 Person: TypeAlias = Annotated[str, Field(min_length=1, max_length=64, pattern=r"\S")]
 Reason: TypeAlias = Annotated[str, Field(max_length=500)]
 Account: TypeAlias = Literal["account"]
+MONEY_PLACES: Final = -int(MONEY_GRID.log10())
 VERBS: Final = tuple(each.value for each in Verb)
 
 
@@ -25,6 +27,23 @@ class ForeignTradeBlock(PolicyBlock):
     """`buy` or `sell`."""
     quantity: Annotated[Exact, Field(gt=0, le=10**12)]
     """Base units, on the lot grid."""
+
+
+class TransferBlock(PolicyBlock):
+    """Capital that goes from one strategy's pool to another's."""
+
+    source: Annotated[Name, Field(alias="from")]
+    """The strategy that gives it."""
+    target: Annotated[Name, Field(alias="to")]
+    """The strategy that gets it."""
+    amount: Annotated[Exact, Field(gt=0, ge=MONEY_GRID, decimal_places=MONEY_PLACES, le=10**12)]
+    """Quote."""
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> "TransferBlock":
+        if self.source == self.target:
+            raise ValueError(f"a transfer from {self.source} to itself")
+        return self
 
 
 class WordBlock(PolicyBlock):
@@ -54,6 +73,8 @@ class WordBlock(PolicyBlock):
     """The account trades again."""
     kill: Account | None = None
     """Every symbol is flattened and the account locked down."""
+    transfer: TransferBlock | None = None
+    """Capital that one strategy has available goes to another."""
     foreign_trade: ForeignTradeBlock | None = None
     """Somebody else trades a symbol on the account, at the next open."""
 
@@ -76,13 +97,25 @@ class WordBlock(PolicyBlock):
 
     @property
     def subject(self) -> str:
-        """The strategy, the symbol, or 'account'."""
-        trade = self.foreign_trade
-        return str(getattr(self, self.verb.value)) if trade is None else trade.symbol
+        """The strategy, the symbol, or 'account'; of a transfer, the strategy that gives."""
+        match getattr(self, self.verb.value):
+            case ForeignTradeBlock(symbol=symbol):
+                return symbol
+            case TransferBlock(source=source):
+                return source
+            case said:
+                return str(said)
+
+    @property
+    def names(self) -> dict[tuple[str, ...], str]:
+        """Every strategy or symbol that is named, by the key below the word's own that it stands at."""
+        if self.transfer is None:
+            return {(): self.subject}
+        return {("from",): self.transfer.source, ("to",): self.transfer.target}
 
     @property
     def is_of_a_strategy(self) -> bool:
-        return self.verb in (Verb.DISABLE, Verb.ENABLE, Verb.CLOSE)
+        return self.verb in (Verb.DISABLE, Verb.ENABLE, Verb.CLOSE, Verb.TRANSFER)
 
     @property
     def is_of_a_symbol(self) -> bool:
@@ -90,7 +123,7 @@ class WordBlock(PolicyBlock):
 
     def word(self, number: int) -> Word:
         """number: its place in the script, from 0."""
-        trade = self.foreign_trade
+        trade, transfer = self.foreign_trade, self.transfer
         return Word(
             at=parse_instant(self.at),
             number=number,
@@ -100,4 +133,6 @@ class WordBlock(PolicyBlock):
             why=self.why,
             side=None if trade is None else trade.side,
             quantity=None if trade is None else trade.quantity,
+            target="" if transfer is None else transfer.target,
+            amount=None if transfer is None else transfer.amount,
         )

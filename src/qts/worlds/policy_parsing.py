@@ -169,7 +169,7 @@ def _own_path(location: KeyPath, data: object) -> KeyPath:
 def _unknown_key(kind: type[BaseModel], path: KeyPath) -> str:
     wrong = str(path[-1])
     blocks = list(_blocks_at(kind, path[:-1]))
-    known = sorted({key for block in blocks for key in block.model_fields})
+    known = sorted({field.alias or key for block in blocks for key, field in block.model_fields.items()})
     where = f" in {path_text(path[:-1])}" if path[:-1] else ""
     if wrong in known:
         return f"the key {wrong!r}{where} belongs to another model."

@@ -17,9 +17,10 @@ from qts.domain.instant import format_date, format_duration, format_instant
 from qts.domain.money import plain
 from qts.domain.virtual_books import PostingKind
 from qts.market.bars import Floats, Instants
-from qts.research.account_tables import AccountRow, AccountTables, account_tables
+from qts.research.account_tables import TRANSFERS_TOLD, AccountRow, AccountTables, account_tables
 from qts.research.drawdown import drawdowns
 from qts.research.limit_tally import refused_before, tallies
+from qts.research.own_return import growth_of
 
 WITHHELD_SHOWN = 200
 CROSSES_SHOWN = 200
@@ -50,6 +51,7 @@ def render_account_page(record: AccountRecord, digest: str) -> str:
         record=record,
         result=result,
         tables=tables,
+        transfers_told=TRANSFERS_TOLD,
         tiles=_tiles(tables, record),
         interval=format_duration(record.interval_ms),
         first_day=format_date(min(each.start for each in record.data)),
@@ -99,10 +101,8 @@ def _chart_data(record: AccountRecord) -> dict[str, object]:
     instants, points = _from_start(result.closed_at, result.equity, capital, record.interval_ms)
     lines = []
     for name in _drawn(record):
-        line = result.by_strategy[name]
-        own = float(result.of_strategy(name).capital)
-        at, value = _from_start(result.closed_at, line, own, record.interval_ms)
-        lines.append({"name": name, **thin(at, value / own - 1.0, POINTS_OF_A_LINE).facts()})
+        points = growth_of(result, name).points
+        lines.append({"name": name, **thin(instants, points / points[0] - 1.0, POINTS_OF_A_LINE).facts()})
     return {
         "capital": capital,
         "equity": thin(instants, points).facts(),

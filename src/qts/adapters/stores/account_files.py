@@ -24,13 +24,13 @@ from qts.domain.waiver import Waiver
 from qts.risk.capital import Capital, Pool
 from qts.risk.capital_changes import Change, PoolKey
 from qts.risk.limit_words import GateWord
-from qts.simulation.joint_result import BookSums, JointResult, Withheld
+from qts.simulation.joint_result import BookSums, JointResult, Transferred, Withheld
 from qts.simulation.operator_words import WordTold
 from qts.strategy.multiplexer import Halted
 from qts.worlds.account_plan import AccountPlan
 from qts.worlds.policy_parsing import no_lines, read_block
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 _CHANGES: Final = {kind.__name__: kind for kind in get_args(Change)}
 
 
@@ -173,6 +173,7 @@ def _result_text(result: JointResult) -> dict[str, object]:
         "gate": [row_of(each) for each in result.gate],
         "withheld": [row_of(each) for each in result.withheld],
         "distances": [distance_text(each) for each in result.distances],
+        "transfers": [row_of(each) for each in result.transfers],
         "changes": [[at, type(change).__name__, row_of(change)] for at, change in result.changes],
         "pools": [[row_of(key), row_of(pool)] for key, pool in result.capital.pools.items()],
         "journal_head": result.journal_head,
@@ -202,6 +203,7 @@ def _result(text: Mapping[str, Any]) -> JointResult:
         withheld=values_of(Withheld, text["withheld"]),
         said={},
         distances=tuple(distance_of(each) for each in text["distances"]),
+        transfers=values_of(Transferred, text["transfers"]),
         changes=tuple((at, value_of(_CHANGES[kind], row)) for at, kind, row in text["changes"]),
         capital=_capital(text["pools"]),
         journal_head=text["journal_head"],

@@ -30,8 +30,8 @@ COLLAR: Final = Decimal("0.02")
 COLLAR_MS: Final[Duration] = 2_000
 AGAIN_MS: Final[Duration] = 2_000
 ALARM_MS: Final[Duration] = 30_000
-CLEAR_MS: Final[Duration] = 15_000
-"""So long an escape waits for the end of an order it had cancelled, and then goes on beside it."""
+ASKS_MAX: Final = 8
+"""So often an escape asks for the end of an order, ``AGAIN_MS`` apart, and then goes on beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,14 +18,7 @@ from qts.domain.money import ZERO, exact_arithmetic
 from qts.risk.limit_facts import Look, MarginFacts, OrderFacts, PositionFacts
 from qts.risk.limits import LimitName, Measured, measured
 from qts.risk.liquidation import MarginMode
-from qts.risk.liquidation_guard import (
-    Added,
-    Buffer,
-    LiquidationFirst,
-    StopFacts,
-    facts_after,
-    stop_before_liquidation,
-)
+from qts.risk.liquidation_guard import Buffer, LiquidationFirst, StopFacts, added, stop_before_liquidation
 
 _FAR: Final = Decimal(-1)
 
@@ -103,7 +96,7 @@ def _as_filled(facts: StopFacts, order: OrderFacts) -> StopFacts:
     price, sign, quantity = order.worth_at, order.side.sign, order.opens
     assert price is not None
     if facts.position * sign > ZERO:
-        return facts_after(facts, Added(quantity=quantity, price=price))
+        return added(facts, quantity, price)
     opened, backing = quantity * price, facts.backing
     is_isolated = backing.mode is MarginMode.ISOLATED
     wallet = opened / facts.leverage if is_isolated else backing.wallet + facts.position * price - facts.basis
