@@ -34,6 +34,7 @@ from qts.execution.events import (
     SendOutcome,
     TimeReached,
     VenueStatus,
+    Withdrawn,
 )
 
 T0 = 1_700_000_000_000
@@ -110,6 +111,7 @@ def test_every_kind_of_event_has_a_lane():
         Decided,
         NetProtection,
         ProtectionWanted,
+        Withdrawn,
     }
 
 

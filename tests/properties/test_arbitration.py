@@ -147,7 +147,7 @@ def test_netting_never_trades_or_risks_more_than_the_parts(wants, net, rule, tra
 @settings(max_examples=300)
 @given(crowds(), nets, rules, doors, rests)
 def test_what_is_called_reducing_takes_the_net_down_and_never_through_zero(wants, net, rule, trading, resting) -> None:
-    """Market orders first; then all others on either side, even if only one side of them ever fills.
+    """Market orders first; then all others on either side, even if only one side of them ever fills, or they alone.
 
     Proves: P6-5
     """
@@ -165,7 +165,7 @@ def test_what_is_called_reducing_takes_the_net_down_and_never_through_zero(wants
         later = [order for order in answer.orders if order.type is not OrderType.MARKET and order.side is side]
         reducing = sum((order.quantity for order in later if order.effect is Effect.REDUCE), start=ZERO)
         increasing = any(order.effect is Effect.INCREASE for order in later)
-        room = abs(left) if left * side.sign < 0 else ZERO
+        room = min(max(ZERO, -side.sign * each) for each in (net, left))
         assert reducing <= room
         assert not increasing or reducing == room
     effects = [order.effect for order in answer.orders]

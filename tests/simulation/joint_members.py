@@ -72,13 +72,13 @@ def adds_up(result: JointResult) -> None:
     assert result.equity[-1] == pytest.approx(float(result.account.equity), rel=1e-12)
 
 
-def failing(seed: int) -> type[Strategy]:
-    """A strategy that trades until something of it goes wrong, at a bar and in a way the seed says."""
+def failing(seed: int, bars: int = 60) -> type[Strategy]:
+    """A strategy that trades until something of it goes wrong, at a bar, of so many, and in a way the seed says."""
 
     class Failing(Strategy):
         def on_bar(self, view: View) -> Answer:
             dice = random.Random(seed)  # noqa: S311 - a repeatable script, no secret
-            at, how = dice.randrange(3, 60), dice.choice(["raise", "nan", "type", "flood", "exit", "deep"])
+            at, how = dice.randrange(3, bars), dice.choice(["raise", "nan", "type", "flood", "exit", "deep"])
             if view.bar_number < at:
                 return buy(quantity=1) if view.bar_number % 7 == 1 else close()
             match how:

@@ -8,8 +8,7 @@ run that ends has added up) and at the end; and what a strategy-bar took.
 
 Every bar carries an order of all of them at once, and every wallet all they order.
 Who shares an account shares its market and its margin: what a bar too thin for
-the account's order fills is shared among those who want it, and an exit of the
-whole net withdraws entries that still wait, whoever's they are. What a strategy
+the account's order fills is shared among those who want it. What a strategy
 holds then depends on who else trades, and these look at what they hold.
 """
 
@@ -67,7 +66,7 @@ def crowd(symbols: int, strategies: int, bars: int, seed: int = 11) -> Crowd:
         for n in range(strategies - faulty)
     ]
     broken = [
-        Member(strategy_id=f"bad-{n}", make=failing(seed * 1000 + n), symbols=names, capital=AMPLE * symbols)
+        Member(strategy_id=f"bad-{n}", make=failing(seed * 1000 + n, bars), symbols=names, capital=AMPLE * symbols)
         for n in range(faulty)
     ]
     return Crowd(datasets, sound, broken)

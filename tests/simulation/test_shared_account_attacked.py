@@ -241,17 +241,3 @@ def test_a_stopped_trade_loses_no_more_than_two_percent_on_a_coarse_grid() -> No
     lost = 10_000 - float(result.books["one", SYMBOL].equity)
     assert held(result, "one") == 0
     assert lost <= 200 + 0.01
-
-
-class Survivor(Strategy):
-    def on_bar(self, view: View) -> Answer:
-        if view.bar_number == 1:
-            return buy(quantity=50, stop_loss=80)
-        return buy(quantity=1, reason="flat again") if view.bar_number == 8 and view.is_flat else None
-
-
-class Fails(Strategy):
-    def on_bar(self, view: View) -> Answer:
-        if view.bar_number == 3:
-            raise RuntimeError("planted")
-        return buy(quantity=1, stop_loss=95) if view.bar_number == 1 else None

@@ -35,7 +35,9 @@ class ExecutionSettings:
     only wait or convert. reconcile_ms: how often the venue is asked for
     everything, None for only when something is in doubt. id_prefix: what the ids
     of our decisions begin with; '' where nobody else trades the account.
-    quantity_max: the venue's largest market order per symbol.
+    quantity_max: the venue's largest market order per symbol. shared: several
+    strategies trade it, so that what is withdrawn with a position they close is
+    for whoever keeps their books to say (``Withdrawn``), and not to be read off the net.
     """
 
     instruments: Mapping[str, Instrument]
@@ -46,6 +48,7 @@ class ExecutionSettings:
     limits: PreCheckLimits = field(default_factory=PreCheckLimits)
     reconcile_ms: Duration | None = None
     on_bars: bool = False
+    shared: bool = False
     id_prefix: str = ""
 
 
@@ -73,6 +76,7 @@ class ExecutionAccount:
         self.escaping: dict[str, Instant] = {}  # symbols being given back, since when
         self.killed: dict[str, None] = {}  # symbols that a kill flattens, until an operator resumes
         self.entering: dict[str, Execution] = {}  # executions that increase, past their precheck
+        self.withdrawn: dict[str, str] = {}  # decisions that wait and must not begin, and why
         self.retry_allowed: dict[str, None] = {}  # unknown orders that another attempt may go out beside
         self.restricted = False  # a code was raised that may forbid what is under way
         self._closed_markets: dict[str, None] = {}
@@ -232,6 +236,7 @@ class ExecutionAccount:
                 tuple(self.killed),
                 tuple(self.entering),
                 tuple(self.retry_allowed),
+                tuple(self.withdrawn.items()),
             ),
             (self.available, self.equity, self.equity_at_start),
         )

@@ -8,6 +8,7 @@ per base on the tick grid, instants ms UTC.
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from qts.domain.errors import StrategyError, UsageError
 from qts.domain.instant import Duration, Instant
@@ -286,6 +287,12 @@ class ExecutionResult:
     @property
     def is_whole(self) -> bool:
         return self.filled >= self.decision.order.quantity
+
+
+NOTHING_TO_REDUCE: Final = "there is nothing left to reduce"
+MAKES_ROOM: Final = "a newer exit takes its place"
+POSITION_CLOSES: Final = "the position is being closed"
+"""Reasons of a result that whoever keeps several books asks for: not the decision, but the net, ended it."""
 
 
 def only_reduces(order: Order) -> bool:

@@ -8,8 +8,8 @@ and the same journal.
 
 What each part knows: orders.py what became of each order, pipeline.py what each
 execution does next, escapes.py the ways out, protective_pairs.py stops and
-targets, doubts.py what the venue did not tell, venue_news.py what its news do to all of them. Here
-is only who hears what.
+targets, doubts.py what the venue did not tell, venue_news.py what its news do to all of them,
+withdrawing.py what is given up for others' reasons. Here is only who hears what.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,13 @@ from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount, ExecutionSettings
 from qts.execution.client_ids import first_id
 from qts.execution.commands import Command
-from qts.execution.contracts import EscapeReason, ExecutionAlert, ExecutionResult, only_reduces
+from qts.execution.contracts import (
+    NOTHING_TO_REDUCE,
+    EscapeReason,
+    ExecutionAlert,
+    ExecutionResult,
+    only_reduces,
+)
 from qts.execution.doubts import Doubts
 from qts.execution.escapes import Escapes
 from qts.execution.events import (
@@ -47,6 +53,7 @@ from qts.execution.events import (
     Snapshot,
     TimeReached,
     VenueStatus,
+    Withdrawn,
 )
 from qts.execution.journal import Journal, RowKind
 from qts.execution.loop import ExecutionLoop
@@ -57,6 +64,7 @@ from qts.execution.protective_pairs import ProtectivePairs
 from qts.execution.route import ExecutionRoute
 from qts.execution.stop_policy import StopPolicy
 from qts.execution.venue_news import VenueNews
+from qts.execution.withdrawing import give_up_forbidden, stop_building, withdraw
 from qts.risk.gate import RiskGate
 from qts.risk.policy import RiskLimits
 from qts.risk.rules import rules_of
@@ -101,6 +109,7 @@ class ExecutionController:
         self._pairs = ProtectivePairs(self.account)
         self._doubts = Doubts(self.account)
         self._overfills = Overfills(self.account, self._loop)
+        self._shared = settings.shared
         self._due: Instant | None = None
         self._due_is_known = False
         news = VenueNews(
@@ -115,6 +124,7 @@ class ExecutionController:
         self._operator = Operator(self.account, self._escapes, self._doubts, self._loop)
         self._hears: dict[type, Callable[[object, Instant], None]] = {}
         self._listen(Decided, self._on_decided)
+        self._listen(Withdrawn, self._on_withdrawn)
         self._listen(Fill, news.on_fill)
         self._listen(OrderAck, news.on_ack)
         self._listen(OrderEnded, news.on_ended)
@@ -261,7 +271,7 @@ class ExecutionController:
         pipeline, escapes = self._pipeline, self._escapes
         if self.account.restricted:
             self.account.restricted = False
-            self._give_up_forbidden(now)
+            give_up_forbidden(self.account, self._pipeline, now)
         if self._news.broker_is_lost:
             self._news.broker_is_lost = False
             for symbol in dict.fromkeys(each.symbol for each in pipeline.active()):
@@ -270,16 +280,6 @@ class ExecutionController:
         for execution, reason in leaving:
             if not execution.is_over:
                 escapes.begin(execution.symbol, reason, now, execution)
-
-    def _give_up_forbidden(self, now: Instant) -> None:
-        """What may not be opened any more is not left working either."""
-        for execution in self._pipeline.active():
-            decision = execution.decision
-            if execution.reduces or execution.ending:
-                continue
-            why = self.account.why_no_increase(decision.order.symbol, decision.strategy_id)
-            if why is not None:
-                self._pipeline.give_up(execution, why, now)
 
     def _settle_symbol(self, symbol: str, now: Instant) -> None:
         account = self.account
@@ -294,13 +294,16 @@ class ExecutionController:
         why = self._pairs.settle(symbol, now, release_target=release)
         if why is not None and not escaping:
             self._escapes.begin(symbol, EscapeReason.SAFETY_FAIL, now)
-        position = self.account.positions.of(symbol).quantity
+        position = self._held(symbol)
         for execution in self._pipeline.active(symbol):
             order = execution.decision.order
             if execution.reduces and position * order.side.sign >= 0:
-                self._pipeline.give_up(execution, "there is nothing left to reduce", now)
+                self._pipeline.give_up(execution, NOTHING_TO_REDUCE, now)
             elif execution.held:
                 self._pipeline.advance(execution, now)
+
+    def _held(self, symbol: str) -> Decimal:
+        return self.account.positions.of(symbol).quantity
 
     # -- what the strategies want -----------------------------------------------------------
 
@@ -309,10 +312,13 @@ class ExecutionController:
             self.account.available = event.available
         for decision in event.decisions:
             order = decision.order
-            if order.effect is _REDUCE and order.closes(self.account.positions.of(order.symbol).quantity):
-                self._pipeline.stop_building(order.symbol, order.side.opposite, now)
+            if order.effect is _REDUCE and not self._shared and order.closes(self._held(order.symbol)):
+                stop_building(self._pipeline, order.symbol, order.side.opposite, now)
             self._pairs.bring(order)
         self._loop.offer(event.decisions, now)
+
+    def _on_withdrawn(self, event: Withdrawn, now: Instant) -> None:
+        withdraw(event, self.account, self._pipeline, self._loop, now)
 
     def _on_protection_wanted(self, event: ProtectionWanted, now: Instant) -> None:  # noqa: ARG002 - every door has one
         self._pairs.moved(self.account.positions.of(event.symbol), event.stop_loss, event.take_profit)

@@ -13,8 +13,8 @@ Each lane has a bound, and says what it does there:
 - MARKET holds one quote of a symbol, the last, in the place of the first; and
   one ``TimeReached``, since the clock is read when it is handled.
 - EVALUATION gives up the oldest set of decisions of the same strategies that
-  only increases, else the oldest that only increases. What reduces or moves a
-  stop is kept past the bound.
+  only increases, else the oldest that only increases. What reduces, withdraws
+  or moves a stop is kept past the bound.
 - SHOWN keeps one item in ten.
 
 ``put`` gives back what will not be handled because of it, and each kind is
@@ -55,6 +55,7 @@ from qts.execution.events import (
     Snapshot,
     TimeReached,
     VenueStatus,
+    Withdrawn,
 )
 
 
@@ -94,6 +95,7 @@ LANE_OF: Final[Mapping[type, Lane]] = MappingProxyType(
         Quote: Lane.MARKET,
         TimeReached: Lane.MARKET,
         Decided: Lane.EVALUATION,
+        Withdrawn: Lane.EVALUATION,
         ProtectionWanted: Lane.EVALUATION,
         NetProtection: Lane.EVALUATION,
         Shown: Lane.SHOWN,

@@ -177,6 +177,18 @@ class Decided:
 
 
 @value
+class Withdrawn:
+    """Decisions that are not wanted any more, their rests included, by whoever knows whose they are.
+
+    What is under way is given up and keeps what filled; what has not begun never does. Of an account that several
+    strategies share: there the machine cannot tell from the net position which entry or exit went with it.
+    """
+
+    order_ids: tuple[str, ...]
+    why: str
+
+
+@value
 class ProtectionWanted:
     """A strategy moves the protective pair of the open position. A price left None stays as it is."""
 
@@ -268,6 +280,7 @@ class OperatorSaid:
 
 Event: TypeAlias = (
     Decided
+    | Withdrawn
     | ProtectionWanted
     | NetProtection
     | OrderAck

@@ -14,7 +14,7 @@ from decimal import Decimal
 from qts.domain.fill import Fill
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO, plain
-from qts.domain.order import OrderType, Side
+from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount
@@ -78,7 +78,9 @@ class ExecutionPipeline:
         self._precheck(execution, now)
 
     def _why_unknown(self, x: Execution) -> str | None:
-        """Why the words of the decision make no execution; the one that bears its id already goes on."""
+        """Why the decision makes no execution: withdrawn, or by its words; one that bears its id already goes on."""
+        if self._account.withdrawn and x.id in self._account.withdrawn:
+            return self._account.withdrawn.pop(x.id)
         order, quantity = x.decision.order, x.quantity
         instrument = self._account.settings.instruments.get(x.symbol)
         if instrument is None:
@@ -272,13 +274,6 @@ class ExecutionPipeline:
         for record in x.records:
             self._account.cancel(record, now)
         self.advance(x, now)
-
-    def stop_building(self, symbol: str, side: Side, now: Instant) -> None:
-        """Give up entries on ``side`` that are at market or half filled: what they built is being closed."""
-        for x in self.active(symbol):
-            order = x.decision.order
-            if not x.reduces and order.side is side and (order.type is OrderType.MARKET or x.filled > 0):
-                self.give_up(x, "the position is being closed", now)
 
     def _end(self, x: Execution, state: ExecutionState, reason: str, now: Instant) -> None:
         if x.state in FINAL:

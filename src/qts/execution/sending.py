@@ -12,7 +12,7 @@ from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.account import ExecutionAccount
-from qts.execution.contracts import Role, SplitAlgorithm, SplitOrder
+from qts.execution.contracts import MAKES_ROOM, NOTHING_TO_REDUCE, Role, SplitAlgorithm, SplitOrder
 from qts.execution.executions import Execution
 
 _UNKNOWN = OrderState.UNKNOWN
@@ -67,7 +67,7 @@ class Sending:
         if not order.reduce_only:
             why = account.why_no_increase(order.symbol, x.decision.strategy_id) or self._why_stale(order.symbol, now)
         elif account.positions.of(order.symbol).quantity * order.side.sign >= 0:
-            why = "there is nothing left to reduce"
+            why = NOTHING_TO_REDUCE
         else:
             why = None
         if why is not None:
@@ -122,5 +122,5 @@ class Sending:
             if other is None:
                 self._account.cancel(record, now)
             elif not other.ending:
-                self._give_up(other, "a newer exit takes its place", now)
+                self._give_up(other, MAKES_ROOM, now)
         return bool(self._account.live_on(order.symbol, Role.EXIT))

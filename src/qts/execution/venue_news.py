@@ -31,6 +31,7 @@ from qts.execution.overfills import Overfills
 from qts.execution.pipeline import ExecutionPipeline
 from qts.execution.protective_pairs import ProtectivePairs
 from qts.execution.reconcile import CORRECTION
+from qts.execution.withdrawing import stop_building
 from qts.risk.gate import Response, ResponseTally, RiskGate
 
 _SUBMITTED: Final = OrderState.SUBMITTED
@@ -150,7 +151,7 @@ class VenueNews:
             made_at = heard_until if fill.order_id == CORRECTION else fill.occurred_at
             self._pairs.overtaken(position, fill.side, made_at)
         if fill.cause in _ENDS_ENTRIES and (record is None or record.filled == fill.quantity):  # its first fill
-            self._pipeline.stop_building(fill.symbol, fill.side.opposite, now)
+            stop_building(self._pipeline, fill.symbol, fill.side.opposite, now)
 
     def on_ended(self, event: OrderEnded, now: Instant) -> None:
         record = self._account.orders.find(event.client_id)

@@ -9,8 +9,10 @@ from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import TypeAlias
 
+from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, OrderType, Side
+from qts.strategy.arbitration import Want
 
 OrderKey: TypeAlias = tuple[str, str]
 """The strategy's id, and its own order's."""
@@ -19,11 +21,26 @@ OrderKey: TypeAlias = tuple[str, str]
 class Coming:
     """One order of a strategy. left: base units that may still fill. price: what a unit of it is counted at, quote.
 
-    closes: it takes the strategy's own book down. at_market: it fills next. parents: orders of the account that it is
-    part of.
+    closes: it takes the strategy's own book down. at_market: it fills next. has_filled: some of it has. parents: orders
+    of the account that it is part of. want: it, as arbitration was given it; None until then. begun_at: when it was
+    decided. offered_at: when it was offered again last. withdrawn: what is left of it is not wanted any more, and was
+    told so.
     """
 
-    __slots__ = ("at_market", "closes", "left", "parents", "price", "side", "symbol")
+    __slots__ = (
+        "at_market",
+        "begun_at",
+        "closes",
+        "has_filled",
+        "left",
+        "offered_at",
+        "parents",
+        "price",
+        "side",
+        "symbol",
+        "want",
+        "withdrawn",
+    )
 
     def __init__(self, order: Order, quantity: Decimal, price: Decimal) -> None:
         self.symbol = order.symbol
@@ -32,7 +49,12 @@ class Coming:
         self.price = price
         self.closes = order.effect is Effect.REDUCE
         self.at_market = order.type is OrderType.MARKET
+        self.has_filled = False
         self.parents: list[str] = []
+        self.want: Want | None = None
+        self.begun_at = order.created_at
+        self.offered_at: Instant | None = None
+        self.withdrawn = False
 
 
 class OnTheirWay:
@@ -46,6 +68,12 @@ class OnTheirWay:
 
     def find(self, key: OrderKey) -> Coming | None:
         return self._of[key[0]].get(key[1])
+
+    def of(self, strategy_id: str, symbol: str) -> Iterator[tuple[OrderKey, Coming]]:
+        """A strategy's orders of the symbol."""
+        for order_id, each in self._of[strategy_id].items():
+            if each.symbol == symbol:
+                yield (strategy_id, order_id), each
 
     def drop(self, key: OrderKey) -> None:
         self._of[key[0]].pop(key[1], None)

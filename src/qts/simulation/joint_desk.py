@@ -29,17 +29,22 @@ from qts.simulation.joint_coming import OrderKey
 from qts.simulation.joint_guard import StopGuard
 from qts.simulation.joint_limits import JointLimits
 from qts.simulation.joint_money import JointMoney
+from qts.simulation.joint_orders import at_market, order_of, worked
 from qts.simulation.joint_result import Withheld
 from qts.simulation.joint_standing import Standing, standing
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import JointTerms, Member
+from qts.simulation.joint_withdrawing import JointWithdrawing
 from qts.simulation.stop_recheck import WHY
-from qts.strategy.arbitration import NetOrder, Trading, Want, arbitrate, cut
+from qts.strategy.arbitration import Arbitration, NetOrder, Trading, Want, arbitrate, cut
 from qts.strategy.multiplexer import Said
 
 
 class JointDesk:
-    """limits: of the strategies and the account. withheld: what arbitration did not let out."""
+    """limits: of the strategies and the account. withheld: what did not go out, or not fill.
+
+    withdrawing: what of the account's orders is withdrawn, and offered again.
+    """
 
     def __init__(
         self,
@@ -74,6 +79,7 @@ class JointDesk:
         self.limits = JointLimits(symbols, members, money, terms, line.controller)
         self._guard = StopGuard(symbols, self.limits.policies, self.limits.blocked)
         self.withheld: list[Withheld] = []
+        self.withdrawing = JointWithdrawing(symbols, money, line, self.withheld)
         self._ordinal = 0
 
     def decide(
@@ -95,21 +101,40 @@ class JointDesk:
         fired += [left for left in leaving if (left[0].symbol, left[1]) not in stopped]
         with exact_arithmetic():
             self.limits.mark(now)
-        if not answers and not fired:
+        if not self.withdrawing.look() and not answers and not fired:
             return ()
         with exact_arithmetic():
             self.release_ended()
-            self._standings, self._going = {}, {}
+            self._standings = {}
             wants: dict[str, list[Want]] = {}
             for each, strategy_id, why in fired:
                 wants.setdefault(each.symbol, []).extend(self._exit(each, strategy_id, why, now))
             for said in answers:
                 self._want(said, now, wants)
-            self.limits.arbitrated()
-            decisions: list[OrderDecision] = []
-            for symbol in sorted(wants):
-                decisions += self._arbitrated(self._symbols[symbol], wants[symbol], now)
-            self._money.only(self._going, (want.key for here in wants.values() for want in here))
+            return self._decided(wants, now)
+
+    def decide_again(self, now: Instant) -> tuple[OrderDecision, ...]:
+        """What is to be executed of what the last decisions took the place of; once that is nothing, the close is over.
+
+        It ends, since nothing is offered again twice at one close.
+        """
+        if not self.withdrawing.look():
+            return ()
+        with exact_arithmetic():
+            self._standings = {}
+            return self._decided({}, now)
+
+    def _decided(self, wants: dict[str, list[Want]], now: Instant) -> tuple[OrderDecision, ...]:
+        """The wants, and what is offered again with them, as orders of the account; what was given up is withdrawn."""
+        self.withdrawing.tell()
+        for symbol, want in self.withdrawing.offers(now):
+            wants.setdefault(symbol, []).append(want)
+        self.limits.arbitrated()
+        self._going = {}
+        decisions: list[OrderDecision] = []
+        for symbol in sorted(wants):
+            decisions += self._arbitrated(self._symbols[symbol], wants[symbol], now)
+        self._money.only(self._going, (want.key for here in wants.values() for want in here))
         decisions.sort(key=lambda each: each.order.effect is not Effect.REDUCE)
         return tuple(decisions)
 
@@ -120,11 +145,7 @@ class JointDesk:
         dropped, each.dropped = each.dropped, []
         for share in dropped:
             reason = "what was to be crossed waited, and may not be opened any more"
-            self.withheld.append(
-                Withheld(
-                    at=now, strategy_id=share.strategy_id, symbol=each.symbol, quantity=share.quantity, reason=reason
-                )
-            )
+            self._withhold(each, share.strategy_id, share.quantity, reason, now)
 
     def release_ended(self) -> None:
         """What orders reserved that have ended since this was done last is free again."""
@@ -134,25 +155,38 @@ class JointDesk:
             for cross in each.crossing
             for share in (cross.buyer, cross.seller)
         }
-        self._money.end(self._line.controller.decisions_on_the_way(), crossing)
+        self._money.end(self._line.controller.decisions_on_the_way(), crossing | self.withdrawing.kept.keys())
 
     def _exit(self, each: JointSymbol, strategy_id: str, why: str, now: Instant) -> list[Want]:
         """What the strategy holds, given back at market, less what is on its way out already."""
         position = each.books.books[strategy_id].position
+        side = Side.SELL if position > ZERO else Side.BUY
+        self.withdrawing.closes(strategy_id, each.symbol, side)
         quantity = position.copy_abs() - self._money.coming.leaving(strategy_id, each.symbol)
         if not quantity > ZERO:
             return []
-        order_id, side = f"{each.symbol}-{now}-out", Side.SELL if position > ZERO else Side.BUY
         order = Order(
-            order_id, each.symbol, side, OrderType.MARKET, quantity, Effect.REDUCE, None, None, None, now, None, why
+            f"{each.symbol}-{now}-out",
+            each.symbol,
+            side,
+            OrderType.MARKET,
+            quantity,
+            Effect.REDUCE,
+            None,
+            None,
+            None,
+            now,
+            None,
+            why,
         )
+        self.withdrawing.exits(strategy_id, order, quantity, position)
         self._money.exit(strategy_id, order, quantity, _price(each))
         return [self._as_want(strategy_id, order, quantity)]
 
     def _as_want(
         self, strategy_id: str, order: Order, quantity: Decimal, decision: OrderDecision | None = None
     ) -> Want:
-        return Want(
+        want = Want(
             strategy_id,
             order.order_id,
             order.side,
@@ -165,6 +199,10 @@ class JointDesk:
             reason=order.reason,
             working=None if decision is None else (decision.algorithm, decision.urgency, decision.horizon_ms),
         )
+        coming = self._money.coming.find(want.key)
+        assert coming is not None
+        coming.want = want
+        return want
 
     def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
         """What the strategy's own book makes of its words: sized, judged by its rules and limits, then ``_let_out``."""
@@ -193,6 +231,8 @@ class JointDesk:
             order = decision.order
             closes = order.effect is Effect.REDUCE
             if closes:
+                if order.closes(desk.state.position):
+                    self.withdrawing.closes(strategy_id, each.symbol, order.side)
                 if leaving >= held:
                     continue  # it is on its way out already
                 if order.quantity > held - leaving:
@@ -202,6 +242,7 @@ class JointDesk:
             if not quantity:
                 continue
             if closes:
+                self.withdrawing.exits(strategy_id, order, quantity, desk.state.position)
                 money.exit(strategy_id, order, quantity, price)
             else:
                 if freed is None:
@@ -262,29 +303,19 @@ class JointDesk:
 
     def _arbitrated(self, each: JointSymbol, wants: list[Want], now: Instant) -> list[OrderDecision]:
         if each.flattening:
-            self._withhold(each, wants, now)
+            for want in wants:  # every book is on its way out, at one price
+                self._withhold(each, want.strategy_id, want.quantity, f"{each.symbol} is being flattened", now)
             return []
-        book, lot = each.venue.book, each.instrument.lot
+        book = each.venue.book
         is_open = self._line.controller.account.why_no_increase(each.symbol, "") is None
-        found = arbitrate(
-            wants,
-            net=book.position,
-            lot=lot,
-            rule=self._terms.rule,
-            trading=Trading.OPEN if is_open else Trading.CLOSED,
-            resting=each.resting_limits(),
-        )
+        trading = Trading.OPEN if is_open else Trading.CLOSED
+        found = self._matched(each, wants, trading)
+        if is_open and self.withdrawing.fit(each, self._left_of_net(each), at_market(found), now):
+            wants += [want for _, want in self.withdrawing.offers(now)]
+            found = self._matched(each, wants, trading)
         for outcome in found.outcomes:
             if outcome.withheld:
-                self.withheld.append(
-                    Withheld(
-                        at=now,
-                        strategy_id=outcome.strategy_id,
-                        symbol=each.symbol,
-                        quantity=outcome.withheld,
-                        reason=outcome.reason,
-                    )
-                )
+                self._withhold(each, outcome.strategy_id, outcome.withheld, outcome.reason, now)
         each.crossing += found.crosses
         for cross in found.crosses:
             self._goes(cross.buyer, cross.seller)
@@ -294,32 +325,39 @@ class JointDesk:
         for net in found.orders:
             approved = self._allowed(each, net, state, now)
             if approved is not None:
-                decisions.append(_worked(approved.order, price, net))
+                decisions.append(worked(approved.order, price, net))
         return decisions
 
-    def _withhold(self, each: JointSymbol, wants: Iterable[Want], now: Instant) -> None:
-        """Every book is on its way out, at one price."""
-        self.withheld += [
-            Withheld(
-                at=now,
-                strategy_id=want.strategy_id,
-                symbol=each.symbol,
-                quantity=want.quantity,
-                reason=f"{each.symbol} is being flattened",
-            )
-            for want in wants
-        ]
+    def _matched(self, each: JointSymbol, wants: list[Want], trading: Trading) -> Arbitration:
+        return arbitrate(
+            wants,
+            net=self._left_of_net(each),
+            lot=each.instrument.lot,
+            rule=self._terms.rule,
+            trading=trading,
+            resting=each.resting_limits(),
+        )
+
+    def _left_of_net(self, each: JointSymbol) -> Decimal:
+        """What of the account's position is left once orders that take it down next have filled, signed."""
+        position, coming = each.venue.book.position, self._line.controller.on_the_way(each.symbol).at_market
+        if position * coming >= ZERO:
+            return position
+        return ZERO if abs(coming) >= abs(position) else position + coming
+
+    def _withhold(self, each: JointSymbol, whose: str, quantity: Decimal, reason: str, now: Instant) -> None:
+        self.withheld.append(Withheld(at=now, strategy_id=whose, symbol=each.symbol, quantity=quantity, reason=reason))
 
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
         """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""
-        order = self._order(each, net, now)
+        order = self._numbered(each, net, now)
         stop, whom = each.stop_of(net.shares, net.side), {share.strategy_id for share in net.shares}
         quantity = self.limits.of_account(each, order, stop, whom=whom)
         if not quantity:
             return None
         if quantity < order.quantity:
             net = cut(net, quantity, each.instrument.lot)
-            order = self._order(each, net, now)
+            order = self._numbered(each, net, now)
         judged = self._gate.before_route(order, state, now)
         if not isinstance(judged, Approved):
             self.limits.blocked(GateWord.no(now, ACCOUNT, each.symbol, judged.codes, judged.detail))
@@ -329,35 +367,13 @@ class JointDesk:
         self.limits.went_out(each, order, stop)
         return judged
 
+    def _numbered(self, each: JointSymbol, net: NetOrder, now: Instant) -> Order:
+        self._ordinal += 1
+        return order_of(net, each.symbol, self._ordinal, now)
+
     def _goes(self, *shares: Share) -> None:
         for share in shares:
             self._going[share.key] = self._going.get(share.key, ZERO) + share.quantity
-
-    def _order(self, each: JointSymbol, net: NetOrder, now: Instant) -> Order:
-        self._ordinal += 1
-        return Order(
-            f"{each.symbol}-{now}-{self._ordinal}",
-            each.symbol,
-            net.side,
-            net.type,
-            net.quantity,
-            net.effect,
-            net.price,
-            None,
-            None,
-            now,
-            net.good_until,
-            "",
-        )
-
-
-def _worked(order: Order, price: Decimal, net: NetOrder) -> OrderDecision:
-    """The order, to be worked as those wished who share it; ``_as_want`` says what the way of working is."""
-    decision = OrderDecision(order, price, strategy_id=net.owner)
-    if not isinstance(net.working, tuple):
-        return decision
-    algorithm, urgency, horizon_ms = net.working
-    return replace(decision, algorithm=algorithm, urgency=urgency, horizon_ms=horizon_ms)
 
 
 def _price(each: JointSymbol) -> Decimal:

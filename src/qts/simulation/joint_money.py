@@ -222,7 +222,10 @@ class JointMoney:
         left = margin - invested
         for each in reversed(list(own)):  # what closes comes before what opens
             coming = self.coming.find((where[0], each.order_id))
-            released = ZERO if coming is None else self._taken((where[0], each.order_id), coming, abs(each.quantity))
+            released = ZERO
+            if coming is not None:
+                coming.has_filled = True
+                released = self._taken((where[0], each.order_id), coming, abs(each.quantity))
             if released or left:
                 self._happened(Filled(pool, each.order_id, released, left))
                 left = ZERO

@@ -49,7 +49,7 @@ class BookSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld:
-    """What arbitration did not let out of a strategy's want."""
+    """What of a strategy's want did not go out, or was withdrawn otherwise than by its own word."""
 
     at: Instant
     strategy_id: str

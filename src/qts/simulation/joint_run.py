@@ -87,6 +87,7 @@ class _JointRun:
             instruments={symbol: each.instrument for symbol, each in datasets.items()},
             limits=PreCheckLimits(leverage=terms.frictions.leverage),
             on_bars=True,
+            shared=True,
         )
         gate = RiskGate(rules_of(terms.limits))
         machine = ExecutionController(settings, gate=gate, journal=Journal(keeps=False))
@@ -181,6 +182,8 @@ class _JointRun:
             self._protect(each)
 
     def _protect(self, each: JointSymbol) -> None:
+        """Books of the symbol have changed: what rests for what is not held any more goes, and the net has its pair."""
+        self._desk.withdrawing.posted(each)
         wanted = each.protection()
         if wanted is not None:
             self._line.tell(wanted)
@@ -193,9 +196,10 @@ class _JointRun:
         heard = self._asking.ask([each.symbol for each in present], now)
         self._note(heard.halted)
         decisions = self._desk.decide(heard.answers, present, now, leaving=self._guardian.leaving(present))
-        if decisions:
+        while decisions:
             with exact_arithmetic():
                 self._line.tell(Decided(decisions))
+            decisions = self._desk.decide_again(now)
 
     def _tell_fills(self) -> None:
         if not self._hears_fills:

@@ -44,6 +44,7 @@ _CAUSES: Final = {
     PostingKind.LIQUIDATION: Cause.LIQUIDATION,
     PostingKind.ADL: Cause.ADL,
 }
+_EFFECTS: Final = {True: Effect.REDUCE, False: Effect.INCREASE}
 _FORCED: Final = {Cause.LIQUIDATION: PostingKind.LIQUIDATION, Cause.ADL: PostingKind.ADL}
 
 
@@ -111,6 +112,10 @@ class JointSymbol:
         given = self._shares[order_id] = tuple(shares)
         self._money.sent(order_id, given)
 
+    def shares_of(self, order_id: str) -> tuple[Share, ...]:
+        """For whom an order of the account is, or was; its rests are for the same."""
+        return self._shares.get(order_id, ())
+
     def will_protect(self, strategy_id: str, order_id: str, stop: Decimal | None, target: Decimal | None) -> None:
         """The want, once it has traded, has this pair."""
         if stop is not None or target is not None:
@@ -129,9 +134,19 @@ class JointSymbol:
     def resting_limits(self) -> list[RestingLimit]:
         """The account's own limits that wait at the venue for the other side."""
         return [
-            RestingLimit(record.order.side, record.order.price, record.left)
+            RestingLimit(record.order.side, record.order.price, record.left, _EFFECTS[record.order.reduce_only])
             for record in self._orders.live(self.symbol)
             if record.order.type is OrderType.LIMIT and record.order.price is not None and record.left > ZERO
+        ]
+
+    def reductions_at_rest(self, side: Side) -> list[OrderRecord]:
+        """The account's own orders that wait at the venue for a price, and only reduce."""
+        return [
+            record
+            for record in self._orders.live(self.symbol)
+            if record.order.role is Role.EXIT
+            and record.order.type is not OrderType.MARKET
+            and record.order.side is side
         ]
 
     def increasing(self, whose: str, at_work: Iterable[tuple[Order, Decimal, Decimal]]) -> Iterator[Working]:

@@ -16,13 +16,15 @@ Rules, none of which looks at the order in which wants are given:
   the order that reduces; then by the one that increases. Among exits, and then
   among entries, it is pro rata in lots, by largest remainder, ties by id.
 - Limits and stops are sent as they are, and merge when side, type, price,
-  good_until and the way of working are equal. They find the net that the market orders leave; what of it
-  they may take is handed to exits first, then by id.
+  good_until and the way of working are equal. They find the net as it is or as the market orders leave it,
+  whichever is less, less what is promised to limits that rest and only reduce; what of it they may take is
+  handed to exits first, then by id.
 - An order that would cross zero is split, so that each order has one effect.
 - A limit that would trade against a limit of ours, resting or of the same answer, is
   withheld. Of the same answer exits stay before entries, then the higher priority, then by id.
 - While trading is closed only exits that make |net| smaller pass, of every type, and
-  share |net| pro rata. Nothing is crossed: there may be no price to cross at.
+  share |net| pro rata; those not at market also leave what is promised to limits that
+  rest. Nothing is crossed: there may be no price to cross at.
 
 It does not know prices, books, venues or the gate that judges what it says.
 """
@@ -94,11 +96,15 @@ class Want:
 
 @value
 class RestingLimit:
-    """A limit of ours at the venue. quantity: what of it is not filled, base units."""
+    """A limit of ours at the venue. quantity: what of it is not filled, base units.
+
+    effect: REDUCE where it only reduces, and so has a part of the net promised to it.
+    """
 
     side: Side
     price: Decimal
     quantity: Decimal
+    effect: Effect = Effect.INCREASE
 
 
 @value
@@ -158,7 +164,7 @@ def arbitrate(
     lot: Decimal,
     rule: Rule,
     trading: Trading,
-    resting: Iterable[RestingLimit] = (),
+    resting: Sequence[RestingLimit] = (),
 ) -> Arbitration:
     """net: the account's signed position, base units. Quantities lie on the lot grid, else UsageError."""
     with exact_arithmetic():
@@ -168,15 +174,15 @@ def arbitrate(
         for quantity in (net, *(want.quantity for want in given)):
             steps(quantity, lot)
         withheld = _shut_out(given, net) if trading is Trading.CLOSED else _against_each_other(given, rule)
-        withheld.update(_against_ourselves([want for want in given if want.key not in withheld], tuple(resting)))
+        withheld.update(_against_ourselves([want for want in given if want.key not in withheld], resting))
         passing = [want for want in given if want.key not in withheld]
         crosses: tuple[Cross, ...] = ()
         if trading is Trading.CLOSED:
-            left = _sharing_the_net(passing, net, lot, withheld)
+            left = _sharing_the_net(passing, net, lot, resting, withheld)
         else:
             crosses, left = _crossed([want for want in passing if want.type is OrderType.MARKET], lot)
             left += [(want, want.quantity) for want in passing if want.type is not OrderType.MARKET]
-        orders = _orders(left, net, lot)
+        orders = _orders(left, net, lot, resting)
         return Arbitration(orders, crosses, _outcomes(given, orders, crosses, withheld))
 
 
@@ -257,11 +263,16 @@ def _shut_out(wants: Sequence[Want], net: Decimal) -> dict[_Key, str]:
 
 
 def _sharing_the_net(
-    exits: Sequence[Want], net: Decimal, lot: Decimal, withheld: dict[_Key, str]
+    exits: Sequence[Want], net: Decimal, lot: Decimal, resting: Sequence[RestingLimit], withheld: dict[_Key, str]
 ) -> list[tuple[Want, Decimal]]:
     """What of each exit passes while trading is closed; says in ``withheld`` why the rest does not."""
     room = min(abs(net), sum((want.quantity for want in exits), start=ZERO))
     sent = _exits_first(room, [want.share(want.quantity) for want in exits], lot)
+    later = [want.share(sent[want.key]) for want in exits if want.type is not OrderType.MARKET]
+    if later and resting:
+        wanted = sum((share.quantity for share in later), start=ZERO)
+        free = abs(net) - (room - wanted) - _promised(resting, exits[0].side)
+        sent.update(_exits_first(max(ZERO, min(wanted, free)), later, lot))
     for want in exits:
         if sent[want.key] < want.quantity:
             withheld[want.key] = f"trading is closed, and the exits share a net of {plain(abs(net))}"
@@ -289,9 +300,11 @@ def _crossed(wants: Sequence[Want], lot: Decimal) -> tuple[tuple[Cross, ...], li
     return pairs(meeting[Side.BUY], meeting[Side.SELL]), left
 
 
-def _orders(left: Sequence[tuple[Want, Decimal]], net: Decimal, lot: Decimal) -> tuple[NetOrder, ...]:
+def _orders(
+    left: Sequence[tuple[Want, Decimal]], net: Decimal, lot: Decimal, resting: Sequence[RestingLimit]
+) -> tuple[NetOrder, ...]:
     """Merged, split at zero, and those that reduce first. left: what each want sends; at market all on one side."""
-    reducing = _reducing(left, net, lot)
+    reducing = _reducing(left, net, lot, resting)
     groups: dict[_Terms, list[tuple[Want, Decimal]]] = {}
     for want, quantity in left:
         until = None if want.type is OrderType.MARKET else want.good_until
@@ -320,18 +333,28 @@ def _orders(left: Sequence[tuple[Want, Decimal]], net: Decimal, lot: Decimal) ->
     )
 
 
-def _reducing(left: Sequence[tuple[Want, Decimal]], net: Decimal, lot: Decimal) -> _Parts:
+def _reducing(
+    left: Sequence[tuple[Want, Decimal]], net: Decimal, lot: Decimal, resting: Sequence[RestingLimit]
+) -> _Parts:
     """How much of what each want sends reduces the net."""
     market = [want.share(quantity) for want, quantity in left if want.type is OrderType.MARKET]
     traded = sum((want.side.sign * quantity for want, quantity in left if want.type is OrderType.MARKET), start=ZERO)
     parts = _exits_first(min(abs(traded), _room(net, traded)), market, lot)
-    net += traded
-    rooms = {side: _room(net, Decimal(side.sign)) for side in Side}
+    rooms = {}
+    for side in Side:
+        both_ways = (_room(net, Decimal(side.sign)), _room(net + traded, Decimal(side.sign)))
+        rooms[side] = max(ZERO, min(both_ways) - _promised(resting, side))
     later = [(want, quantity) for want, quantity in left if want.type is not OrderType.MARKET]
     for want, quantity in sorted(later, key=lambda each: (not each[0].closes, each[0].key)):
         parts[want.key] = min(quantity, rooms[want.side])
         rooms[want.side] -= parts[want.key]
     return parts
+
+
+def _promised(resting: Iterable[RestingLimit], side: Side) -> Decimal:
+    """What of the net limits of the side that rest and only reduce may still take."""
+    ours = (limit.quantity for limit in resting if limit.effect is Effect.REDUCE and limit.side is side)
+    return sum(ours, start=ZERO)
 
 
 def _room(net: Decimal, direction: Decimal) -> Decimal:

@@ -1,0 +1,43 @@
+"""Orders of an account, made of what several strategies want: the order, and how it is to be worked."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from qts.domain.instant import Instant
+from qts.domain.money import ZERO
+from qts.domain.order import Order, OrderType
+from qts.execution.contracts import OrderDecision
+from qts.strategy.arbitration import Arbitration, NetOrder
+
+
+def order_of(net: NetOrder, symbol: str, number: int, now: Instant) -> Order:
+    """number: counts the account's orders. What it brings of pairs stays with the strategies' books."""
+    return Order(
+        f"{symbol}-{now}-{number}",
+        symbol,
+        net.side,
+        net.type,
+        net.quantity,
+        net.effect,
+        net.price,
+        None,
+        None,
+        now,
+        net.good_until,
+        "",
+    )
+
+
+def worked(order: Order, price: Decimal, net: NetOrder) -> OrderDecision:
+    """The order, to be worked as those wished who share it; ``_as_want`` says what the way of working is."""
+    decision = OrderDecision(order, price, strategy_id=net.owner)
+    if not isinstance(net.working, tuple):
+        return decision
+    algorithm, urgency, horizon_ms = net.working
+    return replace(decision, algorithm=algorithm, urgency=urgency, horizon_ms=horizon_ms)
+
+
+def at_market(found: Arbitration) -> Decimal:
+    """What the orders that fill next will trade, signed."""
+    sizes = (each.side.sign * each.quantity for each in found.orders if each.type is OrderType.MARKET)
+    return sum(sizes, start=ZERO)
