@@ -25,12 +25,14 @@ class ExitsInTheWay:
         )
 
     def refused(self, order: SplitOrder, truth: Truth) -> list[str]:
-        """The orders to blame: there is enough to reduce, they rest, and they were known to."""
+        """The orders to blame: they rest, they were known to, and without others they leave too little to reduce."""
         position = truth.position.get(order.symbol, ZERO)
         if position * order.side.sign >= 0 or abs(position) < order.quantity:
             return []
         known = self._known.get(order.client_id, ())
-        return [each.order.client_id for each in _resting(order, truth) if each.order.client_id in known]
+        blamed = [each for each in _resting(order, truth) if each.order.client_id in known]
+        wanted = sum((each.quantity - each.filled for each in blamed), start=order.quantity)
+        return [each.order.client_id for each in blamed] if wanted > abs(position) else []
 
 
 def _resting(order: SplitOrder, truth: Truth) -> list[TrueOrder]:

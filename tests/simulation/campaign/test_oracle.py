@@ -169,3 +169,18 @@ def test_an_exit_that_is_refused_because_of_a_target_known_to_rest_is_seen() -> 
     exits._known["x1"] = ("tp1",)
     assert exits.refused(leaving, truth) == ["tp1"]
     assert exits.refused(replace(leaving, quantity=Decimal("0.2")), truth) == []
+
+
+def test_an_exit_that_is_refused_because_of_an_order_thought_absent_is_nobodys_fault() -> None:
+    """What was known to rest leaves room enough; the venue kept an order whose absence it had vouched for."""
+    truth, exits = Truth(), ExitsInTheWay()
+    known = replace(stop(price="2020.0"), client_id="q8a2", type=OrderType.LIMIT, role=Role.EXIT)
+    known = replace(known, quantity=Decimal("0.05"))
+    leaving = replace(known, client_id="q9", quantity=Decimal("0.025"))
+    truth.position[SYMBOL] = Decimal("0.1")
+    for order in (known, replace(known, client_id="q8")):
+        truth.left(SendOrder(order))
+        truth.arrived(SendOrder(order), OrderAck(order.client_id, SendOutcome.ACCEPTED, "1"))
+    exits._known["q9"] = ("q8a2",)
+    assert exits.refused(leaving, truth) == []
+    assert exits.refused(replace(leaving, quantity=Decimal("0.06")), truth) == ["q8a2"]
