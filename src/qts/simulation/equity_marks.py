@@ -132,11 +132,6 @@ class EquityMarks:
         equity = money + (size * self._prices[row] - cost)
         self.day_start_max = equity + slack if equity > slack else np.inf
 
-    @property
-    def held(self) -> Decimal:
-        """Signed base units."""
-        return self._held[0]
-
     def _slack_of(self, size: float, wallet: float, basis: float) -> float:
         """More than equity in floats, at a price that is not on its tick, may differ from what it is."""
         return _SURE * (abs(wallet) + abs(basis)) + self._tick * abs(size)

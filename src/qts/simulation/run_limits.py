@@ -62,7 +62,7 @@ class RunLimits:
         self._mark_close: Sequence[float] = memoryview(columns.mark_close)  # type: ignore[arg-type]
         self._marks_are_closes = columns.mark_close is columns.bars.close
         self._marks = EquityMarks(venue.book, venue.instrument, columns, self._memory)
-        self._fills = 0  # how many the memory knows
+        self._fills, self._filled = 0, ZERO  # how many the memory knows, and the position they add up to
         self._equity = venue.book.wallet
         self._price: Decimal | None = None
         self._now: Instant = 0
@@ -77,16 +77,10 @@ class RunLimits:
 
     def changed(self, row: int, holding: Holding) -> None:
         """The book is another since something in bar ``row``, whose close is not marked yet. holding: of the book."""
-        marks, fills = self._marks, self._venue.fills
+        marks = self._marks
         if marks.next < row:
             marks.reach(row)
-        held = marks.held
         marks.hold(holding)
-        for fill in fills[self._fills :]:
-            held += fill.quantity if fill.side is _BUY else -fill.quantity
-            if held:
-                self._memory.hold(fill.symbol, held, fill.occurred_at)
-        self._fills = len(fills)
 
     def mark(self, row: int) -> None:
         """A bar closes. Inside ``exact_arithmetic()``, as all that follows."""
@@ -95,6 +89,14 @@ class RunLimits:
 
     def _equity_at(self, row: int) -> Decimal:
         return self._book.equity(self._instrument.price(self._mark_close[row]))
+
+    def _remember_sides(self) -> None:
+        fills = self._venue.fills
+        for fill in fills[self._fills :]:
+            self._filled += fill.quantity if fill.side is _BUY else -fill.quantity
+            if self._filled:
+                self._memory.hold(fill.symbol, self._filled, fill.occurred_at)
+        self._fills = len(fills)
 
     # -- asking -------------------------------------------------------------------------
 
@@ -105,6 +107,8 @@ class RunLimits:
         """
         if self._marks.next <= row:
             self._marks.reach(row + 1)
+        if self._fills < len(self._venue.fills):
+            self._remember_sides()
         self._equity = equity if self._marks_are_closes else self._equity_at(row)
         self._price, self._now = price, self._opens[row] + self._interval_ms
         self._plain = coming is NOTHING
