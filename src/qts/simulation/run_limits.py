@@ -85,12 +85,14 @@ class RunLimits:
     def mark(self, row: int) -> None:
         """A bar closes. Inside ``exact_arithmetic()``, as all that follows."""
         self._marks.reach(row + 1)
+        self._remember_sides()
         self._memory.mark(self._equity_at(row), self._opens[row] + self._interval_ms)
 
     def _equity_at(self, row: int) -> Decimal:
         return self._book.equity(self._instrument.price(self._mark_close[row]))
 
     def _remember_sides(self) -> None:
+        """Before a later instant is told of, since what comes late counts as if it had come then."""
         fills = self._venue.fills
         for fill in fills[self._fills :]:
             self._filled += fill.quantity if fill.side is _BUY else -fill.quantity
