@@ -13,6 +13,7 @@ what "as soon as the entry has filled" means in docs/assumptions.md.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from enum import IntEnum
 from heapq import heappop, heappush
@@ -39,6 +40,7 @@ from qts.simulation.backtest import Terms
 from qts.simulation.bar_market import BarMarket
 from qts.simulation.columns import market_columns
 from qts.simulation.inputs import require_inputs
+from qts.simulation.run_guard import RunGuard
 from qts.simulation.run_limits import RunLimits
 from qts.simulation.venue import Venue
 from qts.simulation.venue_rules import VenueRules
@@ -90,7 +92,9 @@ class EventLine:
             cost_rate=frictions.expected_cost_rate(),
             rounding=frictions.rounding(dataset.instrument.tick),
         )
-        self._cycle = DecisionCycle(ways, RiskGate(rules_of(terms.limits)))
+        gate = RiskGate(rules_of(terms.limits))
+        self._cycle = DecisionCycle(ways, gate)
+        self._guard = RunGuard(self.venue, self.machine, columns, policies, limits=self.limits, gate=gate)
         self._cursor = Cursor()
         self._view = View(
             self._bars, FeatureColumns(self._bars, float(instrument.tick)), self._cursor, self.venue.book.holding()
@@ -189,13 +193,11 @@ class EventLine:
         new, self._fills_told = fills[self._fills_told :], len(fills)
         for fill in new:
             self._strategy.on_fill(fill)
-        if row < self._strategy.warmup:
-            return
-        try:
-            answer = self._strategy.on_bar(self._view)
-        except NotWarm:
-            return
-        if answer is not None:
+        answer = None
+        if row >= self._strategy.warmup:
+            with suppress(NotWarm):
+                answer = self._strategy.on_bar(self._view)
+        if self._guard.gives_back(row) or answer is not None:
             self._decide(row, answer)
 
     def _decide(self, row: int, answer: Answer) -> None:
@@ -216,7 +218,7 @@ class EventLine:
             desk = Desk(state, book.available, coming.at_market, price, book.wallet, equity, equity)
             if self.limits is not None:
                 self.limits.begin(row, price, equity, coming)
-            plan = self._cycle.plan(answer, desk, self.now, self.limits)
+            plan = self._guard.joined(self._cycle.plan(answer, desk, self.now, self.limits), state, price, self.now)
         if plan.decisions:
             self.orders += [each.order for each in plan.decisions]
             self._news(Decided(plan.decisions))

@@ -131,12 +131,12 @@ class _Run:
         self._columns = market_columns(dataset, self._waivers, terms.frictions.slippage)
         gate = RiskGate(rules_of(terms.limits))
         self._line = DirectLine(self._machine(gate), self._venue)
-        self._venue_of_run = self._line.venue
-        self._market = BarMarket(self._line.venue, self._columns)
-        self._limits = None
-        if terms.policies is not None:
-            self._limits = RunLimits(self._line.venue, self._line.controller, self._columns, terms.policies)
-        self._guard = RunGuard(self._line, self._columns, terms.policies, limits=self._limits, gate=gate)
+        venue, machine = self._line.venue, self._line.controller
+        self._venue_of_run = venue
+        self._market = BarMarket(venue, self._columns)
+        policies = terms.policies
+        self._limits = None if policies is None else RunLimits(venue, machine, self._columns, policies)
+        self._guard = RunGuard(venue, machine, self._columns, policies, limits=self._limits, gate=gate)
         self._opens = memoryview(self._bars.opened_at)  # type: ignore[arg-type]  # one element costs less through it
         self._closes = memoryview(self._bars.close)  # type: ignore[arg-type]
         ways = Ways(

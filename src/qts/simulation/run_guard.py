@@ -21,13 +21,14 @@ from qts.domain.instant import Instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.execution.contracts import OrderDecision
+from qts.execution.controller import ExecutionController
 from qts.execution.cycle import Plan
 from qts.risk.gate import AccountState, Approved, RiskGate
 from qts.risk.limit_policy import LimitPolicies
 from qts.simulation.columns import MarketColumns
-from qts.simulation.direct_line import DirectLine
 from qts.simulation.run_limits import OWN, RunLimits
 from qts.simulation.stop_recheck import WHY, StopRecheck, given_back
+from qts.simulation.venue import Venue
 
 _NEVER: Final = 2**63 - 1
 
@@ -37,7 +38,8 @@ class RunGuard:
 
     def __init__(
         self,
-        line: DirectLine,
+        venue: Venue,
+        controller: ExecutionController,
         columns: MarketColumns,
         policies: LimitPolicies | None,
         *,
@@ -46,10 +48,10 @@ class RunGuard:
     ) -> None:
         self._recheck = StopRecheck(policies, columns.brackets)
         self._is_asked = self._recheck.is_asked
-        self._venue = line.venue
-        self._book = line.venue.book
-        self._symbol = line.venue.instrument.symbol
-        self._controller = line.controller
+        self._venue = venue
+        self._book = venue.book
+        self._symbol = venue.instrument.symbol
+        self._controller = controller
         self._limits = limits
         self._gate = gate
         self._opened = columns.bars.opened_at
