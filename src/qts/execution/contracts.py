@@ -297,3 +297,9 @@ POSITION_CLOSES: Final = "the position is being closed"
 
 def only_reduces(order: Order) -> bool:
     return order.effect is Effect.REDUCE
+
+
+def leaves_next(decision: OrderDecision) -> bool:
+    """Whether it closes at market, at once and not over time."""
+    order = decision.order
+    return order.effect is Effect.REDUCE and order.type is OrderType.MARKET and not decision.horizon_ms

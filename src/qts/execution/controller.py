@@ -31,6 +31,7 @@ from qts.execution.contracts import (
     EscapeReason,
     ExecutionAlert,
     ExecutionResult,
+    leaves_next,
     only_reduces,
 )
 from qts.execution.doubts import Doubts
@@ -217,6 +218,12 @@ class ExecutionController:
         ]
         working += [(each.order, each.order.quantity, ZERO) for each in self._loop.waiting(symbol)]
         return working
+
+    def leaving(self, symbol: str) -> Decimal:
+        """What exits at market that take no time will close next, base units."""
+        under_way = [(each.decision, self._pipeline.left_of(each)) for each in self._pipeline.active(symbol)]
+        waiting = [(each, each.order.quantity) for each in self._loop.waiting(symbol)]
+        return sum((left for decision, left in (*under_way, *waiting) if leaves_next(decision)), start=ZERO)
 
     def stop_of(self, symbol: str) -> Decimal | None:
         """The stop that is wanted for the position on the symbol, quote per base; None for none."""

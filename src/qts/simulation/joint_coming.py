@@ -21,10 +21,10 @@ OrderKey: TypeAlias = tuple[str, str]
 class Coming:
     """One order of a strategy. left: base units that may still fill. price: what a unit of it is counted at, quote.
 
-    closes: it takes the strategy's own book down. at_market: it fills next. has_filled: some of it has. parents: orders
-    of the account that it is part of. want: it, as arbitration was given it; None until then. begun_at: when it was
-    decided. offered_at: when it was offered again last. withdrawn: what is left of it is not wanted any more, and was
-    told so.
+    closes: it takes the strategy's own book down. at_market: it fills next, or over bars (takes_time). has_filled: some
+    of it has. parents: orders of the account that it is part of. want: it, as arbitration was given it; None until
+    then. begun_at: when it was decided. offered_at: when it was offered again last. withdrawn: what is left of it is
+    not wanted any more, and was told so.
     """
 
     __slots__ = (
@@ -38,6 +38,7 @@ class Coming:
         "price",
         "side",
         "symbol",
+        "takes_time",
         "want",
         "withdrawn",
     )
@@ -54,6 +55,7 @@ class Coming:
         self.want: Want | None = None
         self.begun_at = order.created_at
         self.offered_at: Instant | None = None
+        self.takes_time = False
         self.withdrawn = False
 
 
@@ -87,9 +89,9 @@ class OnTheirWay:
         return buy, sell
 
     def leaving(self, strategy_id: str, symbol: str) -> Decimal:
-        """How much of what is held on the symbol goes out next, base units; an exit that rests may never fill."""
+        """How much of what is held on the symbol goes out next, base units; an exit that waits may never fill."""
         mine = (each for each in self._of[strategy_id].values() if each.symbol == symbol)
-        return sum((each.left for each in mine if each.closes and each.at_market), start=ZERO)
+        return sum((each.left for each in mine if each.closes and each.at_market and not each.takes_time), start=ZERO)
 
     def filling_next(self, strategy_id: str, symbol: str) -> Decimal:
         """What orders at market still bring to the symbol's book, signed base units."""

@@ -158,7 +158,7 @@ class JointDesk:
         self._money.end(self._line.controller.decisions_on_the_way(), crossing | self.withdrawing.kept.keys())
 
     def _exit(self, each: JointSymbol, strategy_id: str, why: str, now: Instant) -> list[Want]:
-        """What the strategy holds, given back at market, less what is on its way out already."""
+        """What the strategy holds, given back at market, less what goes out next already."""
         position = each.books.books[strategy_id].position
         side = Side.SELL if position > ZERO else Side.BUY
         self.withdrawing.closes(strategy_id, each.symbol, side)
@@ -202,6 +202,7 @@ class JointDesk:
         coming = self._money.coming.find(want.key)
         assert coming is not None
         coming.want = want
+        coming.takes_time = decision is not None and decision.horizon_ms > 0
         return want
 
     def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:

@@ -72,14 +72,19 @@ class JointWithdrawing:
                 self._given_up[key] = coming
 
     def exits(self, strategy_id: str, order: Order, quantity: Decimal, position: Decimal) -> None:
-        """So much of the exit goes out: exits that rest go where the position has no room for all. position: signed."""
-        resting = {
+        """So much of the exit goes out: those that wait make room where there is none for all. position: signed.
+
+        One that rests goes; of one that takes time what there is room for is offered again.
+        """
+        waiting = {
             key: coming
             for key, coming in self._money.coming.of(strategy_id, order.symbol)
-            if coming.closes and coming.parents and coming.want is not None and coming.want.type is OrderType.LIMIT
+            if coming.closes and coming.parents and coming.want is not None
+            if coming.takes_time or coming.want.type is OrderType.LIMIT
         }
-        if resting and sum((each.left for each in resting.values()), start=quantity) > position.copy_abs():
-            self._given_up.update(resting)
+        if waiting and sum((each.left for each in waiting.values()), start=quantity) > position.copy_abs():
+            for key, coming in waiting.items():
+                (self._again if coming.takes_time else self._given_up)[key] = coming
 
     # -- what happened ------------------------------------------------------------------------
 
@@ -179,12 +184,20 @@ class JointWithdrawing:
         """Symbol and want of what is offered again: once at a close, and when no order may still fill for it."""
         living = self._line.controller.decisions_on_the_way()
         again, self._again = self._again, {}
+        room: dict[tuple[str, str, Side], Decimal] = {}  # what exits at market that are offered again may still close
         for key, coming in sorted(again.items()):
             if coming.offered_at == now or any(order_id in living for order_id in coming.parents):
                 self._again[key] = coming
                 continue
             want = coming.want
-            quantity = min(coming.left, self._held(key, coming)) if coming.closes else coming.left
+            quantity = coming.left
+            if coming.closes:
+                whose = (key[0], coming.symbol, coming.side)
+                held = room.get(whose) if coming.at_market else self._held(key, coming)
+                held = self._held_beside(key, coming, again) if held is None else held
+                quantity = max(ZERO, min(quantity, held))
+                if coming.at_market:
+                    room[whose] = held - quantity
             is_over = self._money.coming.find(key) is not coming or not quantity
             if want is None or is_over or (want.good_until is not None and want.good_until <= now):
                 continue
@@ -194,6 +207,15 @@ class JointWithdrawing:
     def _held(self, key: OrderKey, coming: Coming) -> Decimal:
         """What the strategy holds that the order's side would close, base units."""
         return self._symbols[coming.symbol].books.books[key[0]].opposing(coming.side)
+
+    def _held_beside(self, key: OrderKey, coming: Coming, again: Mapping[OrderKey, Coming]) -> Decimal:
+        """What of it no other exit at market closes that goes on meanwhile; again: what does not go on."""
+        others = (
+            each.left
+            for other, each in self._money.coming.of(key[0], coming.symbol)
+            if each.closes and each.at_market and not each.withdrawn and other not in again
+        )
+        return self._held(key, coming) - sum(others, start=ZERO)
 
     def _tell_lost(self, key: OrderKey, coming: Coming, quantity: Decimal, reason: str) -> None:
         self._withheld.append(

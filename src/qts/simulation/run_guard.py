@@ -20,7 +20,7 @@ import numpy as np
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Effect, Order, OrderType, Side
-from qts.execution.contracts import OrderDecision
+from qts.execution.contracts import OrderDecision, leaves_next
 from qts.execution.controller import ExecutionController
 from qts.execution.cycle import Plan
 from qts.risk.gate import AccountState, Approved, RiskGate
@@ -111,17 +111,9 @@ class RunGuard:
         return Plan((approved, *plan.orders), plan.protection, plan.not_sent, decisions)
 
     def _leaving(self, plan: Plan) -> Decimal:
-        """What is closed at market already: by orders at work, and by the plan itself; base units."""
-        at_work = [(order, left) for order, left, _ in self._controller.working(self._symbol)]
-        planned = [(approved.order, approved.order.quantity) for approved in plan.orders]
-        return sum(
-            (
-                left
-                for order, left in (*at_work, *planned)
-                if order.effect is Effect.REDUCE and order.type is OrderType.MARKET
-            ),
-            start=ZERO,
-        )
+        """What is closed next already: by orders at work, and by the plan itself; base units."""
+        planned = (decision.order.quantity for decision in plan.decisions if leaves_next(decision))
+        return sum(planned, start=self._controller.leaving(self._symbol))
 
     def _closed_at(self, row: int) -> Instant:
         return int(self._opened[row]) + self._interval_ms
