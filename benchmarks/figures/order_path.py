@@ -22,7 +22,6 @@ ORDER_PATH = Figure(
     targets=(
         Target(requirement="PF-4", subject="qts", aim=30, floor=60),
         Target(requirement="PF-4", subject="qts", against="nautilus 2", aim=1, floor=0.5),
-        Target(requirement="PF-4", subject="qts, the gate alone", aim=30, floor=60),
     ),
     notes={
         "qts": "every check and every staged limit, journaled (hash-chained rows), the exact book, the trade list "
