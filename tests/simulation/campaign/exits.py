@@ -1,9 +1,16 @@
-"""INV-10: an exit is not refused because of orders of our own that rest, and that the machine knew to rest."""
+"""INV-10: an exit is not refused because of orders of our own that rest, and that the machine knew to rest.
+
+What it asked for the end of as often as an escape does before it goes on beside it (``ASKS_MAX``), in vain, is
+not to blame: there the venue refuses the cancellations, and may refuse what is tried all the same.
+"""
+
+from collections import Counter
 
 from qts.domain.money import ZERO
 from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.contracts import Role, SplitOrder
+from qts.execution.stages.emergency_escape import ASKS_MAX
 from tests.simulation.campaign.judged import Looked
 from tests.simulation.campaign.truth import TrueOrder, Truth
 
@@ -15,13 +22,19 @@ class ExitsInTheWay:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, ...]] = {}
+        self._asked: Counter[str] = Counter()
+
+    def cancel_asked(self, client_id: str) -> None:
+        self._asked[client_id] += 1
 
     def left(self, order: SplitOrder, truth: Truth, machine: Looked | None) -> None:
         if machine is None or order.role not in _EXITS:
             return
         records = [machine.orders.find(each.order.client_id) for each in _resting(order, truth)]
         self._known[order.client_id] = tuple(
-            each.order.client_id for each in records if each is not None and each.state is OrderState.ACCEPTED
+            each.order.client_id
+            for each in records
+            if each is not None and each.state is OrderState.ACCEPTED and self._asked[each.order.client_id] < ASKS_MAX
         )
 
     def refused(self, order: SplitOrder, truth: Truth) -> list[str]:

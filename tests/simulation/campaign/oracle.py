@@ -315,6 +315,7 @@ class Oracle:
                 self._judge_parent(order)
                 self._judge_exposure(order)
             case CancelOrder(client_id):
+                self._exits.cancel_asked(client_id)
                 self._count_wired("cancel", client_id)
                 self._judge_uncovering(client_id)
             case ModifyOrder(client_id):

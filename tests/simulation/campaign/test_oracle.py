@@ -8,9 +8,12 @@ import pytest
 from qts.domain.fill import Cause, Fill, Liquidity
 from qts.domain.money import exact_arithmetic
 from qts.domain.order import OrderType, Side
+from qts.domain.order_lifecycle import OrderEvent
 from qts.domain.safety_code import SafetyCode
+from qts.execution.account import ExecutionSettings
 from qts.execution.commands import Command, SendOrder
 from qts.execution.contracts import ExecutionAlert, Role, SplitOrder
+from qts.execution.controller import ExecutionController
 from qts.execution.events import (
     Decided,
     Event,
@@ -24,6 +27,7 @@ from qts.execution.events import (
     Snapshot,
     VenueStatus,
 )
+from qts.execution.stages.emergency_escape import ASKS_MAX
 from tests.simulation.campaign.exits import ExitsInTheWay
 from tests.simulation.campaign.judged import Violated
 from tests.simulation.campaign.oracle import Oracle
@@ -210,3 +214,21 @@ def test_what_a_stop_left_may_be_covered_at_the_collar(struck: str, found_as: st
     )
     again = replace(stop(price="1960.0"), client_id="AAAUSDT-e7.sl9", parent_id="AAAUSDT-e7")
     assert _told(oracle, (part,), SendOrder(again)) == found_as
+
+
+def test_what_was_asked_to_end_again_and_again_in_vain_is_not_to_blame() -> None:
+    truth, exits = Truth(), ExitsInTheWay()
+    target = replace(stop(price="2020.0"), client_id="tp1", type=OrderType.LIMIT, role=Role.TAKE_PROFIT)
+    leaving = replace(target, client_id="x1.esc1", type=OrderType.MARKET, price=None, role=Role.ESCAPE)
+    truth.position[SYMBOL] = Decimal("0.1")
+    truth.left(SendOrder(target))
+    truth.arrived(SendOrder(target), OrderAck("tp1", SendOutcome.ACCEPTED, "1"))
+    machine = ExecutionController(ExecutionSettings(instruments=INSTRUMENTS)).account
+    machine.send(target, 0)
+    record = machine.orders.find("tp1")
+    assert record is not None
+    machine.orders.hear(record, OrderEvent.ACCEPT, 1)
+    for asked in range(ASKS_MAX + 1):
+        exits.left(leaving, truth, machine)
+        assert exits.refused(leaving, truth) == (["tp1"] if asked < ASKS_MAX else [])
+        exits.cancel_asked("tp1")
