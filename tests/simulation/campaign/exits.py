@@ -4,7 +4,7 @@ What it asked for the end of as often as an escape does before it goes on beside
 not to blame: there the venue refuses the cancellations, and may refuse what is tried all the same.
 """
 
-from collections import Counter
+from collections.abc import Mapping
 
 from qts.domain.money import ZERO
 from qts.domain.order import OrderType
@@ -22,19 +22,20 @@ class ExitsInTheWay:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, ...]] = {}
-        self._asked: Counter[str] = Counter()
 
-    def cancel_asked(self, client_id: str) -> None:
-        self._asked[client_id] += 1
-
-    def left(self, order: SplitOrder, truth: Truth, machine: Looked | None) -> None:
+    def left(
+        self, order: SplitOrder, truth: Truth, machine: Looked | None, asked: Mapping[tuple[str, str], int]
+    ) -> None:
+        """asked: how often each change left before, by verb and client id."""
         if machine is None or order.role not in _EXITS:
             return
         records = [machine.orders.find(each.order.client_id) for each in _resting(order, truth)]
         self._known[order.client_id] = tuple(
             each.order.client_id
             for each in records
-            if each is not None and each.state is OrderState.ACCEPTED and self._asked[each.order.client_id] < ASKS_MAX
+            if each is not None
+            and each.state is OrderState.ACCEPTED
+            and asked.get(("cancel", each.order.client_id), 0) < ASKS_MAX
         )
 
     def refused(self, order: SplitOrder, truth: Truth) -> list[str]:

@@ -311,11 +311,10 @@ class Oracle:
                     self.fail("INV-02", f"{order.client_id} left twice")
                 self._sent.add(order.client_id)
                 self.truth.left(command)
-                self._exits.left(order, self.truth, self.machine)
+                self._exits.left(order, self.truth, self.machine, self._wired)
                 self._judge_parent(order)
                 self._judge_exposure(order)
             case CancelOrder(client_id):
-                self._exits.cancel_asked(client_id)
                 self._count_wired("cancel", client_id)
                 self._judge_uncovering(client_id)
             case ModifyOrder(client_id):

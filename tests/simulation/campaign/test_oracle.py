@@ -229,6 +229,5 @@ def test_what_was_asked_to_end_again_and_again_in_vain_is_not_to_blame() -> None
     assert record is not None
     machine.orders.hear(record, OrderEvent.ACCEPT, 1)
     for asked in range(ASKS_MAX + 1):
-        exits.left(leaving, truth, machine)
+        exits.left(leaving, truth, machine, {("cancel", "tp1"): asked})
         assert exits.refused(leaving, truth) == (["tp1"] if asked < ASKS_MAX else [])
-        exits.cancel_asked("tp1")
