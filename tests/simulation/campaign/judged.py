@@ -1,9 +1,11 @@
 """What the judge keeps of an order, what it looks at in the machine, and what it says when something is wrong."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order_lifecycle import OrderState
 from qts.execution.contracts import SplitOrder
@@ -29,6 +31,14 @@ class Looked(Protocol):
 
     @property
     def positions(self) -> Positions: ...
+
+    @property
+    def escaping(self) -> Mapping[str, Instant]: ...
+
+
+def is_escaping(machine: Looked | None, symbol: str) -> bool:
+    """Whether the machine gives the symbol's position back; it may have sent nothing for that yet."""
+    return machine is not None and symbol in machine.escaping
 
 
 @dataclass(slots=True)

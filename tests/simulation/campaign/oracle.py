@@ -32,7 +32,7 @@ from qts.execution.journal import JournalRow
 from qts.execution.orders import OrderRecord
 from tests.simulation.campaign.exits import ExitsInTheWay
 from tests.simulation.campaign.forbidden import Forbidden
-from tests.simulation.campaign.judged import Heard, Looked, Violated, apart
+from tests.simulation.campaign.judged import Heard, Looked, Violated, apart, is_escaping
 from tests.simulation.campaign.prices import WantedPrices
 from tests.simulation.campaign.truth import Truth, root
 
@@ -207,7 +207,7 @@ class Oracle:
     def _judge_price(self, order: SplitOrder) -> None:
         quote = self.quotes.get(order.symbol)
         mark, position = None if quote is None else quote.mark, self.position.get(order.symbol, ZERO)
-        escaping = self._forbidden.escaping(order.symbol)
+        escaping = self._forbidden.escaping(order.symbol) or is_escaping(self.machine, order.symbol)
         if (wrong := self._prices.wrong(order, position, mark, escaping=escaping)) is not None:
             self.fail("INV-11", f"{order.client_id}: {wrong}")
 

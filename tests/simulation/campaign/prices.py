@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from qts.domain.fill import Cause, Fill
 from qts.domain.order import OrderType
 from qts.execution.contracts import Role, SplitOrder
 from qts.execution.events import Decided, Event, ProtectionWanted
@@ -18,7 +17,6 @@ class WantedPrices:
     def __init__(self) -> None:
         self._stops: dict[tuple[str, Decimal], None] = {}
         self._targets: dict[tuple[str, Decimal], None] = {}
-        self._struck: dict[str, None] = {}  # epochs whose stop has filled: what it left is given back
 
     def hear(self, event: Event) -> None:
         match event:
@@ -27,8 +25,6 @@ class WantedPrices:
                     self._want(each.order.symbol, each.order.stop_loss, each.order.take_profit)
             case ProtectionWanted():
                 self._want(event.symbol, event.stop_loss, event.take_profit)
-            case Fill(cause=Cause.STOP_LOSS):
-                self._struck[_epoch(event.order_id)] = None
 
     def _want(self, symbol: str, stop: Decimal | None, target: Decimal | None) -> None:
         if stop is not None:
@@ -41,8 +37,7 @@ class WantedPrices:
     ) -> str | None:
         """What is wrong with the order's price, type and side, or None. position: signed, by the rows.
 
-        escaping: the position is being given back; its stop may then be at the escape's collar too, as it may where
-        a stop of it has filled in part.
+        escaping: the position is being given back; its stop may then be at the escape's collar too.
         """
         price = order.price
         match order.role:
@@ -68,19 +63,10 @@ class WantedPrices:
             return f"stop to {order.side} for a position of {position}"
         if order.quantity < abs(position):
             return f"a stop over {order.quantity} for a position of {position}"
-        if (
-            (escaping or _epoch(order.client_id) in self._struck)
-            and mark is not None
-            and abs(price - mark) <= COLLAR * mark
-        ):
+        if escaping and mark is not None and abs(price - mark) <= COLLAR * mark:
             return None
         if (order.symbol, price) not in self._stops:
             return f"nobody wanted a stop at {price}"
         if mark is not None and abs(price - mark) > STOP_DISTANCE_MAX * mark:
             return f"{price} is far from {mark}"
         return None
-
-
-def _epoch(client_id: str) -> str:
-    """Of a stop: 'AAAUSDT-e7' of 'AAAUSDT-e7.sl5'. A position that begins from flat has another."""
-    return client_id.partition(".")[0]

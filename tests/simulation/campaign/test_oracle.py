@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from qts.domain.fill import Cause, Fill, Liquidity
 from qts.domain.money import exact_arithmetic
 from qts.domain.order import OrderType, Side
 from qts.domain.order_lifecycle import OrderEvent
@@ -191,29 +190,18 @@ def test_an_exit_that_is_refused_because_of_an_order_thought_absent_is_nobodys_f
     assert exits.refused(replace(leaving, quantity=Decimal("0.06")), truth) == ["q8a2"]
 
 
-@pytest.mark.parametrize(("struck", "found_as"), [("AAAUSDT-e7.sl5", ""), ("AAAUSDT-e6.sl5", "INV-11")])
-def test_what_a_stop_left_may_be_covered_at_the_collar(struck: str, found_as: str) -> None:
-    """The position it stopped in part; not the next one."""
+@pytest.mark.parametrize(("gives_back", "found_as"), [(True, ""), (False, "INV-11")])
+def test_while_an_escape_waits_to_send_anything_the_stop_may_be_at_the_collar(
+    gives_back: bool,  # noqa: FBT001 - a case
+    found_as: str,
+) -> None:
     oracle = Oracle(INSTRUMENTS, POSITION_MAX)
     oracle.quotes[SYMBOL] = QUOTE
-    oracle.position[SYMBOL] = Decimal("0.2")
-    price, fee = Decimal("1980.0"), Decimal(0)
-    part = Fill(
-        f"{struck}/1",
-        struck,
-        SYMBOL,
-        Side.SELL,
-        Decimal("0.1"),
-        price,
-        price,
-        fee,
-        Liquidity.TAKER,
-        Cause.STOP_LOSS,
-        Decimal(0),
-        0,
-    )
-    again = replace(stop(price="1960.0"), client_id="AAAUSDT-e7.sl9", parent_id="AAAUSDT-e7")
-    assert _told(oracle, (part,), SendOrder(again)) == found_as
+    oracle.position[SYMBOL] = Decimal("0.1")
+    oracle.machine = account = ExecutionController(ExecutionSettings(instruments=INSTRUMENTS)).account
+    if gives_back:
+        account.escaping[SYMBOL] = 0
+    assert _told(oracle, (), SendOrder(stop(price="1960.0"))) == found_as
 
 
 def test_what_was_asked_to_end_again_and_again_in_vain_is_not_to_blame() -> None:

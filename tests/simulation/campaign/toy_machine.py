@@ -43,6 +43,7 @@ class ToyAccount:
     def __init__(self) -> None:
         self.orders = OrderLedger()
         self.positions = Positions()
+        self.escaping: dict[str, int] = {}
 
 
 class NoPipeline:
