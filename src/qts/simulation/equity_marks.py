@@ -26,8 +26,8 @@ _SURE: Final = 1e-9
 """Of what a book is worth or has at stake: more than its float is ever wrong by, which is some 1e-15."""
 _KEPT: Final = 64
 """Closes that may be the highest: more are reckoned exactly, and the highest stays."""
-_Held: TypeAlias = tuple[Decimal, Decimal, Decimal]
-"""Position, wallet, basis."""
+_Held: TypeAlias = tuple[Holding, Decimal, Decimal]
+"""The holding, and exactly its wallet and its basis."""
 _Close: TypeAlias = tuple[int, _Held]
 """A row, and what was held at its close."""
 
@@ -40,7 +40,6 @@ class EquityMarks:
     """
 
     __slots__ = (
-        "_basis",
         "_book",
         "_day",
         "_day_start",
@@ -54,10 +53,8 @@ class EquityMarks:
         "_opens",
         "_peak_min",
         "_prices",
-        "_size",
         "_slack",
         "_tick",
-        "_wallet",
         "_written",
         "day_start_max",
         "equity_min",
@@ -87,23 +84,19 @@ class EquityMarks:
     def hold(self, holding: Holding) -> None:
         """The book is another from row ``next`` on. holding: of the book, as it is now."""
         book = self._book
-        self._held = (book.position, book.wallet, book.basis)
-        self._size, self._wallet, self._basis = holding.size, holding.wallet, holding.basis
-        self._slack = self._slack_of(holding.size, holding.wallet, holding.basis)
+        self._held = (holding, book.wallet, book.basis)
+        self._slack = self._slack_of(holding)
 
     def reach(self, end: int) -> None:
         """All rows before ``end`` have closed, each with what is held now; some of them have not been marked."""
         first, last, self.next = self.next, end - 1, end
-        size, slack, prices = self._size, self._slack, self._prices
-        highest = last
-        if size:
-            equity = high = self._wallet + (size * prices[last] - self._basis)
-            if first < last:
-                stretch = self._marks[first:end]
-                highest = first + int(stretch.argmax() if size > 0 else stretch.argmin())
-                high = self._wallet + (size * prices[highest] - self._basis)
-        else:
-            equity = high = self._wallet
+        holding, slack, prices = self._held[0], self._slack, self._prices
+        equity = high = holding.marked(prices[last])
+        highest, size = last, holding.size
+        if size and first < last:
+            stretch = self._marks[first:end]
+            highest = first + int(stretch.argmax() if size > 0 else stretch.argmin())
+            high = holding.marked(prices[highest])
         if high + slack >= self._peak_min:
             self._may_be_peak(high, slack, (highest, self._held))
         day = (self._opens[last] + self._interval_ms) // DAY_MS
@@ -126,15 +119,13 @@ class EquityMarks:
         row = bisect_right(self._opens, day * DAY_MS - self._interval_ms, first, end) - 1
         before = self._last if row < first else None
         self._day_start = start = (max(row, first), self._held) if before is None else before
-        row, (position, wallet, basis) = start
-        size, money, cost = float(position), float(wallet), float(basis)
-        slack = self._slack_of(size, money, cost)
-        equity = money + (size * self._prices[row] - cost)
+        row, (holding, _, _) = start
+        slack, equity = self._slack_of(holding), holding.marked(self._prices[row])
         self.day_start_max = equity + slack if equity > slack else np.inf
 
-    def _slack_of(self, size: float, wallet: float, basis: float) -> float:
+    def _slack_of(self, holding: Holding) -> float:
         """More than equity in floats, at a price that is not on its tick, may differ from what it is."""
-        return _SURE * (abs(wallet) + abs(basis)) + self._tick * abs(size)
+        return _SURE * (abs(holding.wallet) + abs(holding.basis)) + self._tick * abs(holding.size)
 
     def write(self) -> None:
         """Tell the memory what it was worth at every close so far. Inside ``exact_arithmetic()``."""
@@ -149,5 +140,5 @@ class EquityMarks:
         self._memory.mark_stretch(equity, at, highest, self._exactly(self._day_start))
 
     def _exactly(self, close: _Close) -> Decimal:
-        row, (position, wallet, basis) = close
-        return wallet + (position * self._instrument.price(self._prices[row]) - basis)
+        row, (holding, wallet, basis) = close
+        return wallet + (holding.position * self._instrument.price(self._prices[row]) - basis)

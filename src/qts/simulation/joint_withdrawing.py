@@ -5,7 +5,7 @@ each strategy's own book what a machine that a strategy has alone reads off its
 position, and said to the machine (``Withdrawn``):
 
 - a strategy that closes at market gives up its entries that are at market or have filled in part;
-- a newer exit takes the place of its exits that rest, where its position has no room for both;
+- a newer exit takes the place of its exits that rest or take time, where its position has no room for both;
 - an exit goes, at once, with the position it is for; where a part of that is left, so much of it is offered again.
 
 An order of the account may be for several, and the net may end an order though
