@@ -50,6 +50,8 @@ PER_HUNDRED = {
     "ends without a quantity": 500,
     "FS070": 3,
     "FS090": 10,
+    "withdraw": 100,
+    "withdrawn at work": 20,
 } | {f"fault {family}": 10 for family in FAMILIES}
 NO_FILLS_SHARE_MAX = 0.05
 DUE_MIN = 10

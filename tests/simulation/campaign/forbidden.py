@@ -106,13 +106,13 @@ class Forbidden:
                 self._escaping.update(dict.fromkeys(symbols))
 
     def told(self, alert: ExecutionAlert, symbol: str, now: int) -> None:
-        """symbol: of the alert's subject, '' when it is of none."""
+        """symbol: of the order that is the alert's subject, else the subject itself."""
         code = alert.code
         if code is SafetyCode.FS092:
             self._escape_told(alert)
         elif code in _ACCOUNT_STOPS:
             self.account = code.value
-        elif code in _SYMBOL_STOPS and symbol:
+        elif code in _SYMBOL_STOPS:
             self._stopped[symbol] = code.value
         elif code in _COUNTED:
             strategy = self._strategy.get(root(alert.subject), "")

@@ -9,8 +9,10 @@ from qts.execution.account import ExecutionAccount
 from qts.execution.contracts import SplitOrder
 from qts.execution.controller import ExecutionController
 from qts.execution.orders import OrderLedger
+from qts.execution.pipeline import ExecutionPipeline
 from qts.execution.venue_news import VenueNews
 from tests.simulation.campaign.bug_patches import wrapped
+from tests.simulation.campaign.workload import GAVE_UP
 
 
 def _children_checked_before_the_split() -> None:
@@ -80,10 +82,39 @@ def _no_reconciliation_after_a_start() -> None:
     wrapped(ExecutionController, "_on_restarted", wrap)
 
 
+def _withdrawn_orders_have_rests() -> None:
+    """The loop executes the rest of an order at market that was withdrawn half filled."""
+
+    def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
+        def give_up(self: Any, x: Any, reason: str, now: int) -> None:
+            if reason == GAVE_UP:
+                x.rest_wanted = True
+            real(self, x, reason, now)
+
+        return give_up
+
+    wrapped(ExecutionPipeline, "give_up", wrap)
+
+
+def _what_waits_is_not_withdrawn() -> None:
+    """Only what is under way is given up: what waits in the loop begins all the same."""
+
+    def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
+        def on_withdrawn(self: Any, event: Any, now: int) -> None:
+            real(self, event, now)
+            self.account.withdrawn.clear()
+
+        return on_withdrawn
+
+    wrapped(ExecutionController, "_on_withdrawn", wrap)
+
+
 OTHERS: dict[str, Callable[[], None]] = {
     "children sum checked before the split only": _children_checked_before_the_split,
     "external fill ignored": _foreign_trades_ignored,
     "ADL ignored": _adl_ignored,
     "numbers of ids begin anew at a start": _numbers_begin_anew,
     "no reconciliation after a start": _no_reconciliation_after_a_start,
+    "rest of a withdrawn order executed": _withdrawn_orders_have_rests,
+    "what waits is not withdrawn": _what_waits_is_not_withdrawn,
 }

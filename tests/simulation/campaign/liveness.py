@@ -22,6 +22,7 @@ BOUNDS = {
     "LIV-04": 60_000,  # an order of unknown outcome
     "LIV-05": 10_000,  # a protective order that protects nothing
     "LIV-06": 30_000,  # not flat after a kill
+    "LIV-12": 60_000,  # an order of something that was withdrawn
     "INV-10": 15_000,  # an exit that nobody sends
     "INV-27": 30_000,  # more stops or targets than two
 }
@@ -71,6 +72,8 @@ class Liveness:
             for record in machine.account.orders.live(symbol):
                 if record.state in (OrderState.UNKNOWN, OrderState.SUBMITTED):
                     wrong["LIV-04", record.order.client_id] = f"{record.order.client_id} is {record.state}"
+        for client_id in oracle.withdrawals.at_work(truth):
+            wrong["LIV-12", client_id] = f"{client_id} works, and what it is for was withdrawn"
         for parent, text in _waiting_exits(machine).items():
             wrong["INV-10", parent] = text
         if machine.due is None and wrong:

@@ -3,7 +3,7 @@
 It believes the venue's truth, the wire and the stored rows. The machine's own
 records are read only to be compared with those. ``Violated`` ends the scenario.
 
-INV-08 and 16 are folded in forbidden.py, prices (INV-11) judged in prices.py.
+INV-08 and 16 are folded in forbidden.py, prices (INV-11) judged in prices.py, INV-28 in withdrawals.py.
 INV-23 and 24, and INV-06 over everything, are judged in the audit; INV-25 is an
 exception out of the machine. docs/campaigns.md says which are not judged.
 """
@@ -16,7 +16,7 @@ from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO
 from qts.domain.order import Effect
 from qts.domain.order_lifecycle import TRANSITIONS, OrderState
-from qts.execution.commands import CancelOrder, Command, ModifyOrder, QueryOrder, SendOrder, TakeSnapshot
+from qts.execution.commands import CancelOrder, Command, ModifyOrder, SendOrder
 from qts.execution.contracts import ExecutionAlert, Role, SplitOrder
 from qts.execution.events import (
     Decided,
@@ -35,6 +35,7 @@ from tests.simulation.campaign.forbidden import Forbidden
 from tests.simulation.campaign.judged import Heard, Looked, Violated, apart, is_escaping
 from tests.simulation.campaign.prices import WantedPrices
 from tests.simulation.campaign.truth import Truth, root
+from tests.simulation.campaign.withdrawals import Withdrawals
 
 _S = OrderState
 _DEATH_MS = 5_000  # recvWindow of 2 s and 3 s more (reliability 2.2)
@@ -69,6 +70,7 @@ class Oracle:
         self._forbidden = Forbidden(instruments)
         self._prices = WantedPrices()
         self._exits = ExitsInTheWay()
+        self.withdrawals = Withdrawals()
         self.quotes: dict[str, Quote] = {}
         self._snapshot_at: dict[str, int] = {}
         self._entries: dict[str, dict[str, Heard]] = {}
@@ -89,6 +91,7 @@ class Oracle:
         self._hear(event, now)
         self._forbidden.hear(event, self.known.values(), now)
         self._prices.hear(event)
+        self.withdrawals.hear(event, self.truth, self.counts)
         for command in commands:
             self._judge_command(command, now)
         self._compare(event, now)
@@ -145,19 +148,13 @@ class Oracle:
                 self._asked["cancel", client_id] += 1
             case ModifyOrder(client_id):
                 self._asked["modify", client_id] += 1
-            case QueryOrder() | TakeSnapshot():
-                pass
             case ExecutionAlert():
                 self._judge_alert(command)
 
     def _judge_alert(self, alert: ExecutionAlert) -> None:
         self.counts[alert.code.value] += 1
-        symbol = alert.subject if alert.subject in self._instruments else self._symbol_of(alert.subject)
-        self._forbidden.told(alert, symbol, self._now)
-
-    def _symbol_of(self, client_id: str) -> str:
-        heard = self.heard.get(client_id)
-        return "" if heard is None else heard.order.symbol
+        heard = self.heard.get(alert.subject)
+        self._forbidden.told(alert, alert.subject if heard is None else heard.order.symbol, self._now)
 
     def _judge_send(self, order: SplitOrder, now: int) -> None:
         if order.client_id in self.heard:
@@ -177,6 +174,8 @@ class Oracle:
             self.fail("INV-13", f"{order.client_id} is to {order.role} and not reduce-only")
         if order.role is Role.ENTRY and parent not in self._parents:
             self.fail("INV-03", f"{order.client_id} opens for {order.parent_id}, which nobody decided")
+        if (wrong := self.withdrawals.wrong(order)) is not None:
+            self.fail("INV-28", wrong)
         self._judge_grid(order)
         self._judge_price(order)
 

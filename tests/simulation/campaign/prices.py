@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from qts.domain.order import OrderType
 from qts.execution.contracts import Role, SplitOrder
-from qts.execution.events import Decided, Event, ProtectionWanted
+from qts.execution.events import Decided, Event, NetProtection, ProtectionWanted
 
 STOP_DISTANCE_MAX = Decimal("0.20")
 COLLAR = Decimal("0.10")
@@ -23,7 +23,7 @@ class WantedPrices:
             case Decided():
                 for each in event.decisions:
                     self._want(each.order.symbol, each.order.stop_loss, each.order.take_profit)
-            case ProtectionWanted():
+            case ProtectionWanted() | NetProtection():
                 self._want(event.symbol, event.stop_loss, event.take_profit)
 
     def _want(self, symbol: str, stop: Decimal | None, target: Decimal | None) -> None:

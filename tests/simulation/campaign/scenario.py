@@ -7,13 +7,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from typing import Any, Protocol
 
 from qts.domain.fill import Fill
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, exact_arithmetic
-from qts.execution.events import AccountUpdate, CancelAck, Event, OperatorSaid, OperatorVerb, OrderEnded, Quote
+from qts.execution.events import (
+    AccountUpdate,
+    CancelAck,
+    Decided,
+    Event,
+    OperatorSaid,
+    OperatorVerb,
+    OrderEnded,
+    Quote,
+)
 from qts.execution.journal import encode
 from tests.simulation.campaign.judged import Violated
 from tests.simulation.campaign.liveness import Liveness, every_execution_is_over
@@ -56,7 +66,7 @@ class MarketVenue(VenuePort, Protocol):
         ...
 
 
-Build = Callable[[], Machine]
+Build = Callable[[Plan], Machine]
 Found = Callable[[Plan, Callable[[Fill | OrderEnded], None]], MarketVenue]
 
 
@@ -89,12 +99,13 @@ class Scenario:
         self.oracle = Oracle(INSTRUMENTS, POSITION_MAX, ignored=ignored)
         self.last: deque[tuple[int, str, Any]] = deque(maxlen=60)
         self.venue = found(plan, self._told)
-        self.plant = Plant(build, self.schedule, self._perform, plan.crashes, self.oracle.stored)
+        self.plant = Plant(partial(build, plan), self.schedule, self._perform, plan.crashes, self.oracle.stored)
         self.transport = Transport(plan, self.schedule, self.venue, self._deliver, self.oracle)
         self.plant.started = self._started
         self.plant.connects = self.transport.tell_status
         self.plant.spun = self._spun
         self._events = 0
+        self._decided: dict[str, list[str]] = {}
         self._looks_early = looks_early
         self._watch = Liveness(self.oracle)
         self._started()
@@ -164,10 +175,14 @@ class Scenario:
     def _work(self, number: int, work: Work) -> None:
         instrument, quote = INSTRUMENTS.get(work.symbol), self.oracle.quotes.get(work.symbol)
         position = self.oracle.position.get(work.symbol, ZERO)
-        event = said(work, number, self.schedule.now, instrument, quote, position)
+        decided = self._decided.setdefault(work.symbol, [])
+        shared = self.plan.shared
+        event = said(work, number, self.schedule.now, instrument, quote, position, decided, shared=shared)
         if event is None or self.plant.machine is None:
             return
         self.oracle.counts[work.kind] += 1
+        if isinstance(event, Decided):
+            decided += [each.order.order_id for each in event.decisions]
         self._deliver(event, None)
 
     def _account(self) -> None:

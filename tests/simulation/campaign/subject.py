@@ -15,11 +15,12 @@ from tests.simulation.campaign.swarm import Plan, draw
 RECONCILE_MS = 10_000
 
 
-def controller() -> Machine:
+def controller(plan: Plan) -> Machine:
     settings = ExecutionSettings(
         instruments=INSTRUMENTS,
         limits=PreCheckLimits(position_max=POSITION_MAX),
         reconcile_ms=RECONCILE_MS,
+        shared=plan.shared,
     )
     return ExecutionController(settings)
 

@@ -85,7 +85,7 @@ class Work:
     """One thing a strategy or an operator does. bp: a hundredth of a percent of the price."""
 
     at: int
-    kind: str  # entry, exit, protect, or the operator's: escape, kill, resume, acknowledge, pause
+    kind: str  # entry, exit, protect, withdraw, or the operator's: escape, kill, resume, acknowledge, pause
     symbol: str
     sign: int = 1
     type: str = "market"
@@ -97,13 +97,15 @@ class Work:
     stop_bp: int = 0
     target_bp: int = 0
     share: int = 100
+    back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """shuffled: simultaneous things happen in any order. killed: an operator kills the account as the faults end.
 
-    unnamed: the venue never says how much of an order had filled when it ends.
+    unnamed: the venue never says how much of an order had filled when it ends. shared: several strategies trade the
+    account, so that the net position says nothing of whose an order is, and orders are withdrawn by a word.
     """
 
     seed: int
@@ -116,6 +118,7 @@ class Plan:
     shuffled: bool
     killed: bool
     unnamed: bool = False
+    shared: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -135,6 +138,7 @@ def plan_from_json(text: str) -> Plan:
         shuffled=raw["shuffled"],
         killed=raw["killed"],
         unnamed=raw.get("unnamed", False),
+        shared=raw.get("shared", False),
     )
 
 
@@ -154,6 +158,10 @@ def draw(seed: int, *, crash_point: str | None = None) -> Plan:
         work = tuple(sorted((*work, *leading_to(rng, crash_point, start)), key=lambda each: each.at))
         refused = (Fault("refused", start + rng.randrange(SAFETY_MS), "send") for _ in range(6))
         faults = tuple(sorted((*faults, *refused), key=lambda each: each.at))
+    sharing = stream(seed, "shared")
+    shared = sharing.random() < 0.2
+    if shared:
+        work = tuple(sorted((*work, *draw_withdrawals(sharing, work)), key=lambda each: each.at))
     return Plan(
         seed=seed,
         start=start,
@@ -165,6 +173,7 @@ def draw(seed: int, *, crash_point: str | None = None) -> Plan:
         shuffled=swarm.random() < 0.2,
         killed=swarm.random() < 0.15,
         unnamed=stream(seed, "unnamed").random() < 0.3,
+        shared=shared,
     )
 
 
@@ -294,6 +303,17 @@ def draw_work(rng: random.Random, start: int, end: int) -> tuple[Work, ...]:
         found.append(Work(at, "acknowledge", ""))
         found.append(Work(at + 1, "resume", ""))
     return tuple(sorted(found, key=lambda each: each.at))
+
+
+def draw_withdrawals(rng: random.Random, work: tuple[Work, ...]) -> tuple[Work, ...]:
+    """Some soon after a decision, while it is on its way, others whenever; back: which of the last ones they name."""
+    decided = [each for each in work if each.kind in ("entry", "exit")]
+    found = []
+    for _ in range(rng.randrange(5, 40)):
+        one = rng.choice(decided)
+        at = one.at + rng.choice((0, 1, 40, 150, 600, 2_500, 20_000, 120_000))
+        found.append(Work(at, "withdraw", one.symbol, back=rng.choice((1, 1, 1, 2, 3))))
+    return tuple(found)
 
 
 def _entry(rng: random.Random, at: int) -> Work:

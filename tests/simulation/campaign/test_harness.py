@@ -37,7 +37,7 @@ def bearable(seed: int, crash_point: str | None = None) -> Plan:
 
 
 def toy(plan: Plan, fault: str = "") -> Outcome:
-    build = lambda: ToyMachine(SYMBOLS, fault)  # noqa: E731 - a machine is built again at every start
+    build = lambda _: ToyMachine(SYMBOLS, fault)  # noqa: E731 - a machine is built again at every start
     return Scenario(plan, build, lambda _, tell: ToyVenue(tell), looks_early=False).run()
 
 

@@ -25,6 +25,7 @@ from qts.execution.events import (
     SendOutcome,
     Snapshot,
     VenueStatus,
+    Withdrawn,
 )
 from qts.execution.stages.emergency_escape import ASKS_MAX
 from tests.simulation.campaign.exits import ExitsInTheWay
@@ -97,6 +98,7 @@ def test_an_entry_goes_out_when_nothing_forbids_it() -> None:
         ((Restarted(), replace(AGREED, position=Decimal(1))), "INV-08"),
         ((VenueStatus(connected=False),), "INV-08"),
         ((VenueStatus(connected=False), VenueStatus(connected=True)), "INV-08"),
+        ((Withdrawn(("q0",), "given up"),), "INV-28"),
     ],
 )
 def test_an_entry_that_is_forbidden_is_seen(story: tuple[Event, ...], found_as: str) -> None:
@@ -107,6 +109,7 @@ def test_an_entry_that_is_forbidden_is_seen(story: tuple[Event, ...], found_as: 
     "story",
     [
         (alert(SafetyCode.FS040), RESUME),
+        (Withdrawn(("q1",), "given up"),),
         (alert(SafetyCode.FS070, SYMBOL), ACKNOWLEDGE),
         (alert(SafetyCode.FS070, "BBBUSDT"),),
         (OperatorSaid(OperatorVerb.PAUSE, "operator"), RESUME),

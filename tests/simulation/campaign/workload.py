@@ -1,12 +1,22 @@
 """The strategies and the operator of a scenario: what the plan wants, at the prices and positions of the moment."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.execution.contracts import OrderDecision, SplitAlgorithm
-from qts.execution.events import Decided, Event, OperatorSaid, OperatorVerb, ProtectionWanted, Quote
+from qts.execution.events import (
+    Decided,
+    Event,
+    NetProtection,
+    OperatorSaid,
+    OperatorVerb,
+    ProtectionWanted,
+    Quote,
+    Withdrawn,
+)
 from tests.simulation.campaign.swarm import Work
 
 _OPERATOR = {
@@ -17,18 +27,36 @@ _OPERATOR = {
     "pause": OperatorVerb.PAUSE,
 }
 _BP = Decimal("0.0001")
+GAVE_UP = "its strategy gave it up"
 
 
-def said(  # noqa: PLR0917
-    work: Work, number: int, now: int, instrument: Instrument | None, quote: Quote | None, position: Decimal
+def said(  # noqa: PLR0911, PLR0917 - one kind of work, one answer
+    work: Work,
+    number: int,
+    now: int,
+    instrument: Instrument | None,
+    quote: Quote | None,
+    position: Decimal,
+    decided: Sequence[str] = (),
+    *,
+    shared: bool = False,
 ) -> Event | None:
-    """The event, or None when there is nothing to say it about. position: as the machine's journal has it."""
+    """The event, or None when there is nothing to say it about.
+
+    position: as the machine's journal has it. decided: ids of what was decided on the symbol so far, in order.
+    shared: several strategies trade the account.
+    """
     if (verb := _OPERATOR.get(work.kind)) is not None:
         return OperatorSaid(verb, "operator", "campaign", work.symbol)
     if instrument is None or quote is None:
         return None
+    if work.kind == "withdraw":
+        return Withdrawn((decided[-work.back],), GAVE_UP) if len(decided) >= work.back else None
     if work.kind == "protect":
-        return _protect(work, instrument, quote, position)
+        wanted = _protect(work, instrument, quote, position)
+        if wanted is None or not shared:
+            return wanted
+        return NetProtection(wanted.symbol, wanted.stop_loss, wanted.take_profit)
     name = f"q{number}"
     if work.kind == "exit":
         closing = _exit(work, name, now, instrument, quote, position)
