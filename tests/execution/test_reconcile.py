@@ -110,6 +110,12 @@ def test_an_order_of_ours_that_nobody_wrote_down_is_a_zombie_and_one_of_others_i
     assert not found.is_clean
 
 
+def test_an_order_of_others_is_told_of_and_no_disagreement(record):
+    found = record.compare(snapshot(listed("phone")))
+    assert [each.client_id for each in found.foreign_orders] == ["phone"]
+    assert found.is_clean
+
+
 def test_a_venue_that_counts_more_than_its_trades_is_asked_for_older_ones(record):
     record.send(split("o1"))
     found = record.compare(snapshot(listed("o1", "2"), position="2", fills=[trade(2, "o1")]))

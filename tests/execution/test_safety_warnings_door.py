@@ -12,7 +12,7 @@ from qts.domain.order_lifecycle import OrderState
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionSettings
 from qts.execution.contracts import ExecutionState, SplitAlgorithm, SplitConfig, Urgency
-from qts.execution.events import OperatorVerb, VenueOrder
+from qts.execution.events import OperatorVerb, Restarted, VenueOrder
 from qts.execution.stages.precheck import PreCheckLimits
 from qts.risk.safety_state import SafetyState
 from tests.execution.front_desk import BTC, SYMBOL, Desk
@@ -24,6 +24,22 @@ CODE = SafetyCode
 # -- guardrails -------------------------------------------------------------------------------
 
 
+def foreign(venue_id: str) -> VenueOrder:
+    return VenueOrder(
+        client_id=f"somebody's {venue_id}",
+        venue_id=venue_id,
+        symbol=SYMBOL,
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        quantity=Decimal(1),
+        price=Decimal(90),
+        filled=Decimal(0),
+        reduce_only=False,
+        conditional=False,
+        state=OrderState.ACCEPTED,
+    )
+
+
 @pytest.mark.parametrize("by", ["order", "fill"])
 def test_what_is_not_ours_is_adopted_and_the_symbol_opens_nothing_until_acknowledged(by: str) -> None:
     """Reaches: GR040"""
@@ -33,25 +49,41 @@ def test_what_is_not_ours_is_adopted_and_the_symbol_opens_nothing_until_acknowle
         desk.fill("somebody's", "0.5")
         assert desk.position == Decimal("1.5")
     else:
-        foreign = VenueOrder(
-            client_id="somebody's",
-            venue_id="1",
-            symbol=SYMBOL,
-            side=Side.BUY,
-            type=OrderType.LIMIT,
-            quantity=Decimal(1),
-            price=Decimal(90),
-            filled=Decimal(0),
-            reduce_only=False,
-            conditional=False,
-            state=OrderState.ACCEPTED,
-        )
         desk.after(10)
-        desk.snapshot("1", orders=(foreign,))
+        desk.snapshot("1", orders=(foreign("1"),))
     assert desk.codes.count(CODE.GR040) == 1
     assert not desk.opens()
     assert desk.reduces()
     desk.operator(OperatorVerb.ACKNOWLEDGE, symbol=SYMBOL)
+    assert desk.opens()
+
+
+def test_an_order_of_somebody_else_that_rests_is_acknowledged_once() -> None:
+    desk = Desk()
+    desk.after(10)
+    desk.snapshot("0", orders=(foreign("1"),))
+    desk.operator(OperatorVerb.ACKNOWLEDGE, symbol=SYMBOL)
+    desk.after(10)
+    desk.snapshot("0", orders=(foreign("1"),))
+    assert desk.codes.count(CODE.GR040) == 1
+    assert desk.opens()
+    desk.after(10)
+    desk.snapshot("0", orders=(foreign("1"), foreign("2")))
+    assert desk.codes.count(CODE.GR040) == 2, "another one is another matter"
+    assert not desk.opens()
+
+
+def test_beside_an_order_of_somebody_else_a_restart_ends_in_agreement() -> None:
+    """The symbol is in doubt until the venue's lists are seen to agree, and that order does not make them disagree."""
+    desk = Desk()
+    desk.after(10)
+    desk.snapshot("0", orders=(foreign("1"),))
+    desk.operator(OperatorVerb.ACKNOWLEDGE, symbol=SYMBOL)
+    desk = desk.restarted()
+    desk.tell(Restarted())
+    assert not desk.opens()
+    desk.after(10)
+    desk.snapshot("0", orders=(foreign("1"),))
     assert desk.opens()
 
 

@@ -43,17 +43,18 @@ _STAGE = "reconcile"
 
 
 class _Symbol:
-    """asked_at: the last snapshot request.
+    """asked_at: the last snapshot request. strangers: orders that are not ours and were told of, by the venue's ids.
 
     tries: of each thing that the last ones left unexplained, by how many in a row; tried_at: as_of of the last one.
     """
 
-    __slots__ = ("asked_at", "doubt_since", "fills_after", "next_at", "tried_at", "tries", "wants")
+    __slots__ = ("asked_at", "doubt_since", "fills_after", "next_at", "strangers", "tried_at", "tries", "wants")
 
     def __init__(self) -> None:
         self.asked_at: Instant | None = None
         self.doubt_since: Instant | None = None
         self.next_at: Instant | None = None
+        self.strangers: dict[str, None] = {}
         self.tries: dict[str, int] = {}
         self.tried_at: Instant = 0
         self.wants = False
@@ -226,8 +227,11 @@ class Doubts:
         for client_id in found.altered:
             detail = f"{client_id} is not at the venue as it was sent"
             self._account.alert(ExecutionAlert(SafetyCode.FS070, found.symbol, _STAGE, detail), now)
+        strangers = self._symbols[found.symbol].strangers
         for order in found.foreign_orders:
-            self._foreign(found.symbol, f"an open order that is not ours: {order.client_id}", now)
+            if order.venue_id not in strangers:  # each is told of once, and acknowledged once
+                strangers[order.venue_id] = None
+                self._foreign(found.symbol, f"an open order that is not ours: {order.client_id}", now)
 
     def _conclude(self, found: Differences, snapshot: Snapshot, last_try: Collection[str], now: Instant) -> bool:
         """What is taken to be so of what this is the last try for; whether anything is."""
@@ -297,13 +301,12 @@ class Doubts:
         if fill.cause in (Cause.LIQUIDATION, Cause.ADL):
             detail = f"the venue took {fill.quantity} at {fill.price}: {fill.cause}"
             self._account.alert(ExecutionAlert(SafetyCode.AN030, fill.symbol, _STAGE, detail), now)
-        else:
+        elif fill.symbol not in self._account.foreign:
             self._foreign(fill.symbol, f"a trade that is not ours: {fill.fill_id}", now)
 
     def _foreign(self, symbol: str, detail: str, now: Instant) -> None:
-        if symbol not in self._account.foreign:
-            self._account.foreign[symbol] = None
-            self._account.alert(ExecutionAlert(SafetyCode.GR040, symbol, _STAGE, detail), now)
+        self._account.foreign[symbol] = None
+        self._account.alert(ExecutionAlert(SafetyCode.GR040, symbol, _STAGE, detail), now)
 
     def _is_ours(self, client_id: str) -> bool:
         prefix = self._account.settings.id_prefix
@@ -353,7 +356,8 @@ class Doubts:
     def facts(self) -> tuple[object, ...]:
         cases = tuple((c.client_id, c.queries, c.not_found, c.retried, c.quarantined) for c in self._cases.values())
         symbols = self._symbols.items()
-        return (cases, tuple((name, s.asked_at, tuple(s.tries.items()), s.tried_at) for name, s in symbols))
+        kept = tuple((name, s.asked_at, tuple(s.tries.items()), s.tried_at, tuple(s.strangers)) for name, s in symbols)
+        return (cases, kept)
 
 
 def _earlier(one: Instant | None, other: Instant | None) -> Instant | None:

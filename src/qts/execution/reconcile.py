@@ -71,7 +71,10 @@ class Differences:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the venue and the record were seen to agree, but for orders of unknown outcome. Old news is not."""
+        """Whether the venue and the record were seen to agree, but for orders of unknown outcome. Old news is not.
+
+        An open order that is nobody's we know is no disagreement: the record holds nothing of it.
+        """
         return self.gap == 0 and not (
             self.missed
             or self.foreign
@@ -81,7 +84,6 @@ class Differences:
             or self.behind
             or self.altered
             or self.zombies
-            or self.foreign_orders
         )
 
     @property
