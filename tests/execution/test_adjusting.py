@@ -242,6 +242,24 @@ def test_an_adjustment_that_is_not_confirmed_in_thirty_seconds_is_escaped_from()
     assert desk.results[-1].escape.canceled == (order.client_id,)
 
 
+def test_a_cancellation_that_nobody_answers_is_asked_again_while_adjusting() -> None:
+    desk = Desk()
+    decision = desk.decision(limit="100")
+    desk.quote("100", "100.2")
+    desk.decide(decision)
+    order = desk.only_sent
+    desk.accept(order)
+    desk.after(60_000)
+    assert desk.asked_to_cancel == [order.client_id]
+    desk.after(1_999)
+    assert desk.asked_to_cancel == []
+    desk.after(1)
+    assert desk.asked_to_cancel == [order.client_id]
+    desk.cancelled(order, "0")
+    assert desk.only_sent.client_id != order.client_id
+    assert desk.state(decision) is not S.ESCAPING
+
+
 def test_the_venue_ending_the_order_is_as_good_as_the_confirmation() -> None:
     desk = Desk()
     order = stuck(desk)

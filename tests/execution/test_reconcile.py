@@ -30,7 +30,7 @@ def test_an_agreeing_venue_makes_no_news(record):
     record.send(split("o1"))
     record.feed(trade(1, "o1"))
     found = record.compare(snapshot(listed("o1", "1"), position="1", fills=[trade(1, "o1")]))
-    assert found.is_clean
+    assert found.agrees
     assert found.gap == 0
 
 
@@ -41,7 +41,7 @@ def test_a_missed_fill_is_fed_once_in_the_order_of_the_trades(record):
     assert [each.fill_id for each in found.missed] == ["9", "10", "8"]
     assert found.queries == ()
     assert record.ledger.find("o1").state is OrderState.FILLED
-    assert record.compare(snapshot(position="3", fills=fills)).is_clean
+    assert record.compare(snapshot(position="3", fills=fills)).agrees
 
 
 def test_a_fill_of_nobody_is_adopted(record):
@@ -73,7 +73,7 @@ def test_an_accepted_order_in_no_list_is_asked_for_and_ended_on_the_last_try_onl
     found = record.reconcile(snapshot(position="1", fills=[trade(1, "o1")]))
     assert found.queries == (QueryOrder("o1", SYMBOL, conditional=False),)
     assert found.ended == ()
-    assert not found.is_clean
+    assert not found.agrees
     found = record.reconcile(snapshot(position="1", at=6_000), correct_at=PRICE)
     assert [(each.client_id, each.state, each.filled) for each in found.ended] == [("o1", OrderState.CANCELED, 1)]
     assert found.queries == ()
@@ -107,13 +107,13 @@ def test_an_order_of_ours_that_nobody_wrote_down_is_a_zombie_and_one_of_others_i
     found = record.compare(snapshot(listed("o9", conditional=True), listed("phone")))
     assert found.zombies == (CancelOrder("o9", SYMBOL, conditional=True),)
     assert [each.client_id for each in found.foreign_orders] == ["phone"]
-    assert not found.is_clean
+    assert not found.agrees
 
 
 def test_an_order_of_others_is_told_of_and_no_disagreement(record):
     found = record.compare(snapshot(listed("phone")))
     assert [each.client_id for each in found.foreign_orders] == ["phone"]
-    assert found.is_clean
+    assert found.agrees
 
 
 def test_a_venue_that_counts_more_than_its_trades_is_asked_for_older_ones(record):
@@ -129,7 +129,7 @@ def test_a_venue_that_counts_less_takes_nothing_back(record):
     found = record.reconcile(snapshot(listed("o1", "0"), at=3_000), correct_at=PRICE)
     assert found.gap is None, "a later fill was heard"
     assert found.correction is None
-    assert not found.is_clean
+    assert not found.agrees
     assert record.ledger.find("o1").filled == 1
     assert record.position.quantity == 1
 
@@ -154,7 +154,7 @@ def test_a_gap_is_corrected_on_the_last_try_only(record):
     assert (found.gap, found.correction.side, found.correction.quantity) == (-2, Side.SELL, 2)
     assert found.correction.order_id == CORRECTION
     assert record.position.quantity == -2
-    assert record.compare(replace(seen, as_of=seen.as_of + 1)).is_clean
+    assert record.compare(replace(seen, as_of=seen.as_of + 1)).agrees
 
 
 def test_the_correction_is_the_same_in_every_process_and_counts_once(record):

@@ -107,7 +107,7 @@ def ask_until_clean(record, truth):
     for at in (21_000, 25_000, 30_000):
         record.now = T0 + at + 100
         found = record.reconcile(seen_at(truth, at))
-        if found.is_clean:
+        if found.agrees:
             return
         for each in found.queries:
             assert each.client_id in canceled, "asked for an order that is open"

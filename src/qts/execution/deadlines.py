@@ -8,13 +8,16 @@ from qts.execution.stages import fill_monitor
 from qts.execution.stages.fill_monitor import CANCEL_AGAIN_MS
 from qts.execution.state_machine import TIMEOUT_MS
 
-_MONITORING = ExecutionState.MONITORING
+_MONITORING, _ADJUSTING = ExecutionState.MONITORING, ExecutionState.ADJUSTING
 _MONITORING_MS = TIMEOUT_MS[_MONITORING]
 _UNKNOWN = OrderState.UNKNOWN
 
 
 def due_at(x: Execution, *, may_send: bool) -> Instant | None:
     """may_send: nothing stands against its next slice but time."""
+    if x.state is _ADJUSTING:
+        again_at, ends_at = cancel_again_at(x), x.since + TIMEOUT_MS[_ADJUSTING]
+        return ends_at if again_at is None else min(again_at, ends_at)
     if x.state is not _MONITORING:
         due = x.since + TIMEOUT_MS[x.state]
     elif x.ending:

@@ -206,7 +206,7 @@ class Doubts:
             account.alert(ExecutionAlert(SafetyCode.AN030, symbol, _STAGE, detail), now)
         if found.gap is not None:  # else it is too old to count as a try
             each.tries = {what: each.tries.get(what, 0) + is_another for what in found.unexplained}
-        if found.is_clean or (events and not found.gap):
+        if found.agrees:
             self._believe(symbol, snapshot, now)
         elif self._conclude(found, snapshot, last_try, now):
             each.tries.clear()

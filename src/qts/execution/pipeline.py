@@ -352,6 +352,8 @@ class ExecutionPipeline:
                 self._cancel_again(x, now)
             case _S.MONITORING:
                 self._monitor_time(x, now)
+            case _S.ADJUSTING if now < x.since + TIMEOUT_MS[_S.ADJUSTING]:
+                self._cancel_again(x, now)
             case _S.ADJUSTING:
                 self.escaping.append((x, EscapeReason.TIME_LIMIT))
 

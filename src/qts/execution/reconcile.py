@@ -70,21 +70,13 @@ class Differences:
     open_ids: frozenset[str]
 
     @property
-    def is_clean(self) -> bool:
-        """Whether the venue and the record were seen to agree, but for orders of unknown outcome. Old news is not.
+    def agrees(self) -> bool:
+        """Whether the venue and the record agree once the news are handled, but for orders of unknown outcome.
 
-        An open order that is nobody's we know is no disagreement: the record holds nothing of it.
+        Of a snapshot too old to judge the position by nothing is known. An open order that is nobody's we know is no
+        disagreement: the record holds nothing of it.
         """
-        return self.gap == 0 and not (
-            self.missed
-            or self.foreign
-            or self.accepted
-            or self.ended
-            or self.queries
-            or self.behind
-            or self.altered
-            or self.zombies
-        )
+        return self.gap == 0 and not (self.queries or self.behind or self.altered or self.zombies)
 
     @property
     def unexplained(self) -> tuple[str, ...]:

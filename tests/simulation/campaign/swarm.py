@@ -158,6 +158,7 @@ def draw(seed: int, *, crash_point: str | None = None) -> Plan:
         work = tuple(sorted((*work, *leading_to(rng, crash_point, start)), key=lambda each: each.at))
         refused = (Fault("refused", start + rng.randrange(SAFETY_MS), "send") for _ in range(6))
         faults = tuple(sorted((*faults, *refused), key=lambda each: each.at))
+    work = tuple(sorted((*work, *draw_haste(stream(seed, "haste"), faults, crashes)), key=lambda each: each.at))
     sharing = stream(seed, "shared")
     shared = sharing.random() < 0.2
     if shared:
@@ -303,6 +304,14 @@ def draw_work(rng: random.Random, start: int, end: int) -> tuple[Work, ...]:
         found.append(Work(at, "acknowledge", ""))
         found.append(Work(at + 1, "resume", ""))
     return tuple(sorted(found, key=lambda each: each.at))
+
+
+def draw_haste(rng: random.Random, faults: tuple[Fault, ...], crashes: tuple[Crash, ...]) -> list[Work]:
+    """Entries wanted just after a start or a reconnection, while the venue's lists are still to be compared."""
+    back = [each.at + each.down_ms for each in crashes if not each.point]
+    back += [each.at + each.ms for each in faults if each.family == "disconnect"]
+    delays = [(at, rng.choice((20, 150, 600, 1_500, 3_000))) for at in back for _ in range(3)]
+    return [_entry(rng, at + delay) for at, delay in delays if at + delay < START + SAFETY_MS - 400_000]
 
 
 def draw_withdrawals(rng: random.Random, work: tuple[Work, ...]) -> tuple[Work, ...]:
