@@ -113,9 +113,7 @@ class JointLimits:
 
     def went_out(self, each: JointSymbol, order: Order, stop: Decimal | None) -> None:
         """An order of the account goes to the machine."""
-        price = each.closed_at_price
-        assert price is not None
-        self._desk.let_out(ACCOUNT, order, stop, price)
+        self._desk.let_out(ACCOUNT, order, stop, each.price_decided_on)
 
     def distances(self, now: Instant) -> tuple[Measured, ...]:
         """How far every book is from every limit now; empty without staged limits."""
