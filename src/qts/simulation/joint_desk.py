@@ -73,6 +73,7 @@ class JointDesk:
             standings=self._standings,
             limits=self.limits,
             withdrawing=self.withdrawing,
+            withhold=self._withhold,
         )
         self._ordinal = 0
 
@@ -121,6 +122,8 @@ class JointDesk:
     def _decided(self, wants: dict[str, list[Want]], now: Instant) -> tuple[OrderDecision, ...]:
         """The wants, and what is offered again with them, as orders of the account; what was given up is withdrawn."""
         self.withdrawing.tell()
+        decided = [want.key for here in wants.values() for want in here]
+        wants = {symbol: [want for want in here if self._is_wanted(want)] for symbol, here in wants.items()}
         for symbol, want in self.withdrawing.offers(now):
             wants.setdefault(symbol, []).append(want)
         self.limits.arbitrated()
@@ -128,9 +131,14 @@ class JointDesk:
         decisions: list[OrderDecision] = []
         for symbol in sorted(wants):
             decisions += self._arbitrated(self._symbols[symbol], wants[symbol], now)
-        self._money.only(self._going, (want.key for here in wants.values() for want in here))
+        self._money.only(self._going, (*decided, *(want.key for here in wants.values() for want in here)))
         decisions.sort(key=lambda each: each.order.effect is not Effect.REDUCE)
         return tuple(decisions)
+
+    def _is_wanted(self, want: Want) -> bool:
+        """Whether later words of the same answer have not given it up."""
+        coming = self._money.coming.find(want.key)
+        return coming is not None and not coming.is_given_up
 
     def drop_crosses(self, each: JointSymbol, now: Instant) -> None:
         """What was to be crossed and may not be opened any more, since somebody stopped the account or a strategy."""

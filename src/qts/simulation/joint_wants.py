@@ -5,7 +5,7 @@ book's rules and limits; what opens is paid for from its own pool. What its book
 gives back, on a word of nobody's, is an exit of the same kind.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from qts.domain.errors import StrategyError
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, OrderType, Side
-from qts.execution.contracts import OrderDecision
+from qts.execution.contracts import NOTHING_TO_REDUCE, OrderDecision
 from qts.execution.cycle import DecisionCycle, Desk, Plan, Ways
 from qts.risk.gate import AccountState, RiskGate
 from qts.risk.limit_words import GateWord
@@ -29,7 +29,10 @@ from qts.strategy.multiplexer import Said
 
 
 class JointWants:
-    """limits, gate: they judge each order on its strategy's own book. withdrawing: is told which exits go out."""
+    """limits, gate: they judge each order on its strategy's own book. withdrawing: is told which exits go out.
+
+    withhold: is told of what cannot go out at all.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class JointWants:
         standings: Standings,
         limits: JointLimits,
         withdrawing: JointWithdrawing,
+        withhold: Callable[[JointSymbol, str, Decimal, str, Instant], None],
     ) -> None:
         self._symbols = symbols
         self._members = members
@@ -52,6 +56,7 @@ class JointWants:
         self._standings = standings
         self._limits = limits
         self._withdrawing = withdrawing
+        self._withhold = withhold
         self._cycles = {
             symbol: DecisionCycle(
                 Ways(
@@ -109,10 +114,16 @@ class JointWants:
             if wish.by_limits:
                 continue  # they have said so themselves
             self._limits.blocked(GateWord.no(now, strategy_id, each.symbol, wish.codes, wish.detail))
-        return list(self._let_out(each, strategy_id, plan, desk, now))
+        return self._let_out(each, strategy_id, plan, desk, now)
 
     def _as_want(
-        self, strategy_id: str, order: Order, quantity: Decimal, decision: OrderDecision | None = None
+        self,
+        strategy_id: str,
+        order: Order,
+        quantity: Decimal,
+        decision: OrderDecision | None = None,
+        *,
+        asleep: Decimal = ZERO,
     ) -> Want:
         want = Want(
             strategy_id,
@@ -129,41 +140,60 @@ class JointWants:
         )
         coming = self._money.coming.find(want.key)
         assert coming is not None
-        coming.want = want
-        coming.takes_time = decision is not None and decision.horizon_ms > 0
+        coming.decided(want, asleep=asleep, takes_time=decision is not None and decision.horizon_ms > 0)
         return want
 
-    def _let_out(self, each: JointSymbol, strategy_id: str, plan: Plan, desk: Desk, now: Instant) -> Iterator[Want]:
+    def _let_out(self, each: JointSymbol, strategy_id: str, plan: Plan, desk: Desk, now: Instant) -> list[Want]:
         """Of what its limits let through, what leaves more than is leaving, and what its pool can pay for."""
-        money, price, held = self._money, each.price_decided_on, desk.state.position.copy_abs()
-        leaving, freed = money.coming.leaving(strategy_id, each.symbol), None
+        money, price, position = self._money, each.price_decided_on, desk.state.position
+        held, freed = position.copy_abs(), None
+        leaving = closing = money.coming.leaving(strategy_id, each.symbol)  # next, and next or over bars
+        found: list[Want] = []
         for decision in plan.decisions:
             order = decision.order
-            closes = order.effect is Effect.REDUCE
-            if closes:
-                if order.closes(desk.state.position):
-                    self._withdrawing.closes(strategy_id, each.symbol, order.side)
-                if leaving >= held:
-                    continue  # it is on its way out already
-                if order.quantity > held - leaving:
-                    order = replace(order, quantity=held - leaving)
-                leaving += order.quantity
-            quantity = order.quantity
-            if not quantity:
-                continue
-            if closes:
-                self._withdrawing.exits(strategy_id, order, quantity, desk.state.position)
-                money.exit(strategy_id, order, quantity, price)
-            else:
-                if freed is None:
-                    freed = self._freed(desk) if held and leaving >= held else ZERO
-                no = money.refusal(strategy_id, order, quantity, price, freed=freed)
-                if no is not None:
-                    self._limits.blocked(GateWord.no(now, strategy_id, each.symbol, (no[0],), no[1]))
+            if order.effect is Effect.REDUCE:
+                if position * order.side.sign >= ZERO:
+                    self._withhold(each, strategy_id, order.quantity, NOTHING_TO_REDUCE, now)
                     continue
-                freed = max(ZERO, freed - money.costs(order, quantity, price))
+                if order.closes(position):
+                    self._withdrawing.closes(strategy_id, each.symbol, order.side)
+                waits = order.type is not OrderType.MARKET
+                if not waits and leaving >= held:
+                    continue  # it is on its way out already
+                quantity = min(order.quantity, held if waits else held - leaving)
+                if not waits:
+                    self._not_opened(found, order.side, order.quantity - quantity)
+                    closing += quantity
+                    leaving += ZERO if decision.horizon_ms else quantity
+                self._withdrawing.exits(strategy_id, order, quantity, position)
+                money.exit(strategy_id, order, quantity, price)
+                asleep = order.quantity - quantity if waits else ZERO
+                found.append(self._as_want(strategy_id, order, quantity, decision, asleep=asleep))
+                continue
+            if freed is None:
+                freed = self._freed(desk) if held and closing >= held else ZERO
+            no = money.refusal(strategy_id, order, order.quantity, price, freed=freed)
+            if no is not None:
+                self._limits.blocked(GateWord.no(now, strategy_id, each.symbol, (no[0],), no[1]))
+                continue
+            freed = max(ZERO, freed - money.costs(order, order.quantity, price))
             each.will_protect(strategy_id, order.order_id, order.stop_loss, order.take_profit)
-            yield self._as_want(strategy_id, order, quantity, decision)
+            found.append(self._as_want(strategy_id, order, order.quantity, decision))
+        return found
+
+    def _not_opened(self, found: list[Want], side: Side, quantity: Decimal) -> None:
+        """An exit goes so far beyond what is held: it closes what the same answer opens, which then is not opened."""
+        for place in reversed(range(len(found))):
+            want = found[place]
+            coming = self._money.coming.find(want.key)
+            if want.closes or want.side is side or coming is None or not coming.is_quick:
+                continue
+            part = min(quantity, want.quantity)
+            if not part:
+                return
+            quantity -= part
+            self._money.less(want.key, part)
+            found[place : place + 1] = [] if part == want.quantity else [replace(want, quantity=want.quantity - part)]
 
     def _freed(self, desk: Desk) -> Decimal:
         """What closing the whole position leaves free that is not, costs paid; below 0 where it leaves a debt."""
