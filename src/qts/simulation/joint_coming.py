@@ -107,11 +107,15 @@ class Coming:
 
     # -- what becomes of it -----------------------------------------------------------------
 
-    def decided(self, want: Want, *, asleep: Decimal, takes_time: bool) -> None:
-        """want: it, as arbitration is given it. asleep: what of it there is no position for."""
+    def decided(self, want: Want, *, takes_time: bool) -> None:
+        """want: it, as arbitration is given it."""
         self._want = want
-        self._asleep = asleep
         self.takes_time = takes_time
+
+    def sleep(self, quantity: Decimal) -> None:
+        """There is no position for so much of an exit that waits, or there will be none."""
+        self.left -= quantity
+        self._asleep += quantity
 
     def sent_as(self, order_id: str) -> None:
         self.parents.append(order_id)

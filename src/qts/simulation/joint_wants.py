@@ -94,7 +94,7 @@ class JointWants:
             None,
             why,
         )
-        self._withdrawing.exits(strategy_id, order, quantity, position)
+        self._withdrawing.exits(strategy_id, order, quantity, position, is_quick=True)
         self._money.exit(strategy_id, order, quantity, each.price_decided_on)
         return [self._as_want(strategy_id, order, quantity)]
 
@@ -117,13 +117,7 @@ class JointWants:
         return self._let_out(each, strategy_id, plan, desk, now)
 
     def _as_want(
-        self,
-        strategy_id: str,
-        order: Order,
-        quantity: Decimal,
-        decision: OrderDecision | None = None,
-        *,
-        asleep: Decimal = ZERO,
+        self, strategy_id: str, order: Order, quantity: Decimal, decision: OrderDecision | None = None
     ) -> Want:
         want = Want(
             strategy_id,
@@ -140,7 +134,7 @@ class JointWants:
         )
         coming = self._money.coming.find(want.key)
         assert coming is not None
-        coming.decided(want, asleep=asleep, takes_time=decision is not None and decision.horizon_ms > 0)
+        coming.decided(want, takes_time=decision is not None and decision.horizon_ms > 0)
         return want
 
     def _let_out(self, each: JointSymbol, strategy_id: str, plan: Plan, desk: Desk, now: Instant) -> list[Want]:
@@ -160,15 +154,15 @@ class JointWants:
                 waits = order.type is not OrderType.MARKET
                 if not waits and leaving >= held:
                     continue  # it is on its way out already
-                quantity = min(order.quantity, held if waits else held - leaving)
+                quantity = order.quantity if waits else min(order.quantity, held - leaving)
                 if not waits:
                     self._not_opened(found, order.side, order.quantity - quantity)
                     closing += quantity
-                    leaving += ZERO if decision.horizon_ms else quantity
-                self._withdrawing.exits(strategy_id, order, quantity, position)
+                is_quick = not (waits or decision.horizon_ms)
+                self._withdrawing.exits(strategy_id, order, quantity, position, is_quick=is_quick)
+                leaving += quantity if is_quick else ZERO
                 money.exit(strategy_id, order, quantity, price)
-                asleep = order.quantity - quantity if waits else ZERO
-                found.append(self._as_want(strategy_id, order, quantity, decision, asleep=asleep))
+                found.append(self._as_want(strategy_id, order, quantity, decision))
                 continue
             if freed is None:
                 freed = self._freed(desk) if held and closing >= held else ZERO
@@ -179,7 +173,15 @@ class JointWants:
             freed = max(ZERO, freed - money.costs(order, order.quantity, price))
             each.will_protect(strategy_id, order.order_id, order.stop_loss, order.take_profit)
             found.append(self._as_want(strategy_id, order, order.quantity, decision))
-        return found
+        return [self._for_position(want, held - leaving if leaving < held else held) for want in found]
+
+    def _for_position(self, want: Want, held: Decimal) -> Want:
+        """An exit that waits, as far as there is a position for it; of all that goes out next it has no less."""
+        coming = self._money.coming.find(want.key)
+        if coming is None or not want.closes or coming.at_market or want.quantity <= held:
+            return want
+        coming.sleep(want.quantity - held)
+        return replace(want, quantity=held)
 
     def _not_opened(self, found: list[Want], side: Side, quantity: Decimal) -> None:
         """An exit goes so far beyond what is held: it closes what the same answer opens, which then is not opened."""

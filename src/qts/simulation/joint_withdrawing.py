@@ -74,19 +74,24 @@ class JointWithdrawing:
             if is_building and coming.parents and (coming.at_market or coming.has_filled):
                 self._given_up[key] = coming
 
-    def exits(self, strategy_id: str, order: Order, quantity: Decimal, position: Decimal) -> None:
+    def exits(self, strategy_id: str, order: Order, quantity: Decimal, position: Decimal, *, is_quick: bool) -> None:
         """So much of the exit goes out: those that wait make room where there is none for all. position: signed.
 
-        A limit goes, of the same answer too; of one that takes time what there is room for is offered again.
+        A limit goes, of the same answer too; of one that takes time what there is room for is offered again. is_quick:
+        it goes out next; so one that waits for a trigger is offered again for what is left for it then.
         """
+        others = {key: coming for key, coming in self._money.coming.of(strategy_id, order.symbol) if coming.closes}
         waiting = {
-            key: coming
-            for key, coming in self._money.coming.of(strategy_id, order.symbol)
-            if coming.closes and (coming.is_limit or (coming.takes_time and coming.parents))
+            key: coming for key, coming in others.items() if coming.is_limit or (coming.takes_time and coming.parents)
         }
-        if waiting and sum((each.left for each in waiting.values()), start=quantity) > position.copy_abs():
+        held = position.copy_abs()
+        if waiting and sum((each.left for each in waiting.values()), start=quantity) > held:
             for key, coming in waiting.items():
                 (self._again if coming.takes_time else self._given_up)[key] = coming
+        if is_quick:
+            after = held - quantity - self._money.coming.leaving(strategy_id, order.symbol)
+            cut = (key for key, each in others.items() if each.trigger is not None and each.left > after > ZERO)
+            self._again.update((key, others[key]) for key in cut if others[key].parents)
 
     # -- what happened ------------------------------------------------------------------------
 
