@@ -209,23 +209,39 @@ class JointDesk:
         self.withheld.append(Withheld(at=now, strategy_id=whose, symbol=each.symbol, quantity=quantity, reason=reason))
 
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
-        """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""
-        order = self._numbered(each, net, now)
-        stop, whom = each.stop_of(net.shares, net.side), {share.strategy_id for share in net.shares}
-        quantity = self.limits.of_account(each, order, stop, whom=whom)
-        if not quantity:
-            return None
-        if quantity < order.quantity:
-            net = cut(net, quantity, each.instrument.lot)
-            order = self._numbered(each, net, now)
-        judged = self._gate.before_route(order, state, now)
-        if not isinstance(judged, Approved):
+        """The account's word on an order of several: its limits cut the entries in it, pro rata, and no exit.
+
+        Where the gate refuses it with its entries, the exits are tried by themselves.
+        """
+        entries = [share for share in net.shares if not share.closes]
+        exits = net.quantity - sum((share.quantity for share in entries), start=ZERO)
+        order, stop = self._numbered(each, net, now), each.stop_of(entries, net.side)
+        whom = {share.strategy_id for share in entries}
+        allowed, why = self.limits.of_account(each, order, stop, exits=exits, whom=whom)
+        kept = self._cut(each, net, allowed, why, now)
+        while kept is not None:
+            order = order if kept is net else self._numbered(each, kept, now)
+            judged = self._gate.before_route(order, state, now)
+            if isinstance(judged, Approved):
+                each.bring(order.order_id, kept.shares)
+                self._goes(*kept.shares)
+                self.limits.went_out(each, order, each.stop_of(kept.shares, kept.side))
+                return judged
             self.limits.blocked(GateWord.no(now, ACCOUNT, each.symbol, judged.codes, judged.detail))
-            return None
-        each.bring(order.order_id, net.shares)
-        self._goes(*net.shares)
-        self.limits.went_out(each, order, stop)
-        return judged
+            kept = self._cut(each, kept, exits if exits < kept.quantity else ZERO, judged.detail, now)
+        return None
+
+    def _cut(self, each: JointSymbol, net: NetOrder, quantity: Decimal, why: str, now: Instant) -> NetOrder | None:
+        """The order reduced to ``quantity``, exits last, and None for nothing; who loses by it is told."""
+        if quantity == net.quantity:
+            return net
+        kept = cut(net, quantity, each.instrument.lot) if quantity else None
+        left = {} if kept is None else {share.key: share.quantity for share in kept.shares}
+        for share in net.shares:
+            lost = share.quantity - left.get(share.key, ZERO)
+            if lost:
+                self._withhold(each, share.strategy_id, lost, why, now)
+        return kept
 
     def _numbered(self, each: JointSymbol, net: NetOrder, now: Instant) -> Order:
         self._ordinal += 1

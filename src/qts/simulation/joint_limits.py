@@ -6,6 +6,7 @@ close. The facts and the memory are ``LimitDesk``'s; here the books are handed i
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from qts.domain.instant import Instant
@@ -102,14 +103,20 @@ class JointLimits:
         """All wants have been judged; orders of the account are made of them."""
         self._desk.account_again()
 
-    def of_account(self, each: JointSymbol, order: Order, stop: Decimal | None, *, whom: Collection[str]) -> Decimal:
-        """What the account's limits let through of an order made of several wants. stop: the farthest of theirs.
+    def of_account(
+        self, each: JointSymbol, order: Order, stop: Decimal | None, *, exits: Decimal, whom: Collection[str]
+    ) -> tuple[Decimal, str]:
+        """What the account's limits let through of an order made of several wants, and why not all.
 
-        whom: whose wants they are.
+        exits: how much of it takes its own strategies' books down, which no limit stops though it raise the net; the
+        rest is judged with that counted as gone out. stop: the farthest of the rest's; whom: whose the rest is.
         """
-        if not self._asks or order.effect is Effect.REDUCE:
-            return order.quantity
-        return self._desk.judge(order, each.instrument, ACCOUNT, stop, each.closed_at_price, whom=whom).quantity
+        entering = order.quantity - exits
+        if not self._asks or order.effect is Effect.REDUCE or not entering:
+            return order.quantity, ""
+        part = order if not exits else replace(order, quantity=entering)
+        said = self._desk.judge(part, each.instrument, ACCOUNT, stop, each.closed_at_price, whom=whom, beside=exits)
+        return exits + said.quantity, "; ".join(said.reasons)
 
     def went_out(self, each: JointSymbol, order: Order, stop: Decimal | None) -> None:
         """An order of the account goes to the machine."""
