@@ -27,7 +27,7 @@ class Coming:
     it went, and it is a want once more. ``touch``: it waited for a trigger, and waits no more.
 
     Of an exit that waits for a price, what its position has no room for is asleep: neither on its way nor lost, since
-    the position may grow again.
+    the position may grow again. So is what is not due yet of an order that takes time, while others stand against it.
 
     left: base units that may still fill; wanted: with what is asleep. price: what a unit of it is counted at, quote.
     closes: it takes the strategy's own book down. at_market: it fills next, or over bars (takes_time). has_filled:
@@ -92,6 +92,10 @@ class Coming:
         return self.left + self._asleep
 
     @property
+    def asleep(self) -> Decimal:
+        return self._asleep
+
+    @property
     def sleeps(self) -> bool:
         """Whether a part of it is asleep."""
         return self._asleep > ZERO
@@ -131,6 +135,20 @@ class Coming:
         if self._want is not None:
             self._want = replace(self._want, type=OrderType.MARKET, price=None, good_until=None)
             self.at_market = True
+
+    def only_due(self, now: Instant, bar: Duration, lot: Decimal) -> Want | None:
+        """Of one that takes time, what is due in the next bar, at market; the rest sleeps, and is offered again.
+
+        Even over the time that is left, and on the lot grid: a lot at least. bar: how long one is.
+        """
+        if self._want is None or not isinstance(self._want.working, tuple):
+            return None
+        time_left = self._want.working[2] - (now - self.begun_at)
+        due = self.left if time_left <= bar else max(lot, self.left * bar // (time_left * lot) * lot)
+        self._asleep += self.left - due
+        self.left = due
+        self._offered_at = now
+        return replace(self._want, quantity=due, working=None)
 
     def offered(self, now: Instant, quantity: Decimal) -> Want | None:
         """It, as a want once more, over what is left of its time; None for one that was never decided.
@@ -180,7 +198,7 @@ class OnTheirWay:
         buy = sell = ZERO
         for each in self._of[strategy_id].values():
             if each.symbol == symbol and not each.closes:
-                buy, sell = (buy + each.left, sell) if each.side is Side.BUY else (buy, sell + each.left)
+                buy, sell = (buy + each.wanted, sell) if each.side is Side.BUY else (buy, sell + each.wanted)
         return buy, sell
 
     def leaving(self, strategy_id: str, symbol: str) -> Decimal:
@@ -191,13 +209,13 @@ class OnTheirWay:
     def filling_next(self, strategy_id: str, symbol: str) -> Decimal:
         """What orders at market still bring to the symbol's book, signed base units."""
         mine = (each for each in self._of[strategy_id].values() if each.symbol == symbol)
-        return sum((each.side.sign * each.left for each in mine if each.at_market), start=ZERO)
+        return sum((each.side.sign * each.wanted for each in mine if each.at_market), start=ZERO)
 
     def entering_elsewhere(self, strategy_id: str, symbol: str) -> Decimal:
         """The notional that may still be opened on all other symbols, quote."""
         return sum(
             (
-                each.left * each.price
+                each.wanted * each.price
                 for each in self._of[strategy_id].values()
                 if not each.closes and each.symbol != symbol
             ),

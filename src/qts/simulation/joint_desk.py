@@ -169,10 +169,10 @@ class JointDesk:
         book = each.venue.book
         is_open = self._line.controller.account.why_no_increase(each.symbol, "") is None
         trading = Trading.OPEN if is_open else Trading.CLOSED
-        found = self._matched(each, wants, trading)
-        if is_open and self.withdrawing.fit(each, self._left_of_net(each), at_market(found), now):
-            wants += [want for _, want in self.withdrawing.offers(now)]
-            found = self._matched(each, wants, trading)
+        found = self._matched(each, wants, trading, now)
+        while is_open and self._makes_others_offered(each, at_market(found), now):
+            wants += [want for _, want in self.withdrawing.offers(now, each.symbol)]
+            found = self._matched(each, wants, trading, now)
         for outcome in found.outcomes:
             if outcome.withheld:
                 self._withhold(each, outcome.strategy_id, outcome.withheld, outcome.reason, now)
@@ -188,7 +188,29 @@ class JointDesk:
                 decisions.append(worked(approved.order, price, net))
         return decisions
 
-    def _matched(self, each: JointSymbol, wants: list[Want], trading: Trading) -> Arbitration:
+    def _makes_others_offered(self, each: JointSymbol, traded: Decimal, now: Instant) -> bool:
+        """Whether what is about to be traded at market, signed, makes others' orders be offered again with it."""
+        fits = self.withdrawing.fit(each, self._left_of_net(each), traded, now)
+        return self.withdrawing.meet(each, traded, now) or fits
+
+    def _matched(self, each: JointSymbol, wants: list[Want], trading: Trading, now: Instant) -> Arbitration:
+        """Where somebody stands against what takes time, only what is due of that in the next bar is a want."""
+        found = self._arbitrate(each, wants, trading)
+        slow = {
+            want.key: coming for want in wants if (coming := self._money.coming.find(want.key)) and coming.takes_time
+        }
+        if not any(outcome.crossed and (outcome.strategy_id, outcome.order_id) in slow for outcome in found.outcomes):
+            return found
+        interval_ms = each.dataset.bars.interval_ms
+        for place, want in enumerate(wants):
+            if want.key in slow:
+                due = slow[want.key].only_due(now, interval_ms, each.instrument.lot)
+                if due is not None:
+                    wants[place] = due
+                    self.withdrawing.wait(want.key, slow[want.key])
+        return self._arbitrate(each, wants, trading)
+
+    def _arbitrate(self, each: JointSymbol, wants: list[Want], trading: Trading) -> Arbitration:
         return arbitrate(
             wants,
             net=self._left_of_net(each),

@@ -5,17 +5,18 @@ what was let out in the same round counted in. Every book is marked at every
 close. The facts and the memory are ``LimitDesk``'s; here the books are handed in.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
+from qts.domain.allocation import Share
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, Side
 from qts.domain.virtual_books import QUARANTINE
 from qts.execution.controller import ExecutionController
 from qts.risk.gate import AccountState
-from qts.risk.limit_desk import BookOn, LimitDesk, StagedLimits
+from qts.risk.limit_desk import BookOn, LimitDesk, StagedLimits, Working
 from qts.risk.limit_facts import MarginFacts
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.limit_state import ACCOUNT
@@ -158,11 +159,19 @@ class JointLimits:
             price=price,
             price_known_at=None if price is None else self._now,
             stop=each.own_stop(whose, side),
-            working=tuple(each.increasing(whose, at_work)),
+            working=(*each.increasing(whose, at_work), *self._not_due(each, whose)),
             open_orders=each.open_orders(whose, at_work),
             margin=margin,
             others_stop=None if margin is None else each.own_stop(whose, side, but=whom),
         )
+
+    def _not_due(self, each: JointSymbol, whose: str) -> Iterator[Working]:
+        """What entries that take time may still add to a book, of which no order is at work."""
+        for strategy_id in each.strategy_ids if whose == ACCOUNT else (whose,):
+            for key, coming in self._money.coming.of(strategy_id, each.symbol):
+                if coming.asleep and not coming.closes:
+                    stop = each.stop_of((Share(*key, coming.asleep),), coming.side)
+                    yield Working(coming.side, coming.asleep, coming.price, stop)
 
 
 class _OfStrategy:

@@ -163,7 +163,7 @@ class JointMoney:
             coming = self.coming.find(key)
             if coming is not None:
                 self._less(key, coming, coming.left - going.get(key, ZERO))
-                if key not in going:
+                if key not in going and not (coming.takes_time and coming.sleeps):
                     self.coming.drop(key)
 
     def less(self, key: OrderKey, quantity: Decimal) -> None:
@@ -177,7 +177,7 @@ class JointMoney:
         for key in self.coming.ended(living, crossing):
             coming = self.coming.find(key)
             assert coming is not None
-            self._less(key, coming, coming.left)
+            self._less(key, coming, coming.wanted)
             self.coming.drop(key)
 
     def _less(self, key: OrderKey, coming: Coming, quantity: Decimal) -> None:
@@ -189,10 +189,10 @@ class JointMoney:
     def _taken(self, key: OrderKey, coming: Coming, quantity: Decimal) -> Decimal:
         """So much less is on its way; what of the order's reservation that was, quote."""
         held = self.pool(key[0]).held_by(key[1])
-        if quantity >= coming.left and not coming.sleeps:
+        if quantity >= coming.wanted:
             self.coming.drop(key)
             return held
-        part = on_money_grid(held * quantity / coming.left) if coming.left else ZERO
+        part = on_money_grid(held * quantity / coming.wanted) if coming.left else ZERO
         coming.less(min(quantity, coming.left))
         return part
 

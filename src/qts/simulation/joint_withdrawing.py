@@ -6,18 +6,21 @@ position, and said to the machine (``Withdrawn``):
 
 - a strategy that closes at market gives up its entries that are at market or have filled in part;
 - a newer exit takes the place of its exits that rest or take time, where its position has no room for both;
-- an exit goes, at once, with the position it is for; where a part of that is left, so much of it is offered again.
+- an exit goes, at once, with the position it is for; where a part of that is left, so much of it is offered again, and
+  more once the position has grown.
 
 An order of the account may be for several, and the net may end an order though
 the strategy's position stands (it went flat, or somebody's exit needed the room).
 What the others, or that strategy, still want of it is a want again at the same
 close, with its id, reservation, pair, life and what is left of its time. It is offered when no order
-that could still fill for it is left, so nothing fills twice.
+that could still fill for it is left, so nothing fills twice. A trigger that was touched by then is at market.
+
+What is at market and would trade against what is about to be sent is offered again with it, to meet it inside.
 
 What somebody loses otherwise than by its own word is told in ``withheld``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -71,7 +74,7 @@ class JointWithdrawing:
         """The strategy closes its position at market, whole: entries that build it go with it. side: of the exit."""
         for key, coming in self._money.coming.of(strategy_id, symbol):
             is_building = not coming.closes and coming.side is side.opposite
-            if is_building and coming.parents and (coming.at_market or coming.has_filled):
+            if is_building and self._is_older(coming) and (coming.at_market or coming.has_filled):
                 self._given_up[key] = coming
 
     def exits(self, strategy_id: str, order: Order, quantity: Decimal, position: Decimal, *, is_quick: bool) -> None:
@@ -82,40 +85,53 @@ class JointWithdrawing:
         """
         others = {key: coming for key, coming in self._money.coming.of(strategy_id, order.symbol) if coming.closes}
         waiting = {
-            key: coming for key, coming in others.items() if coming.is_limit or (coming.takes_time and coming.parents)
+            key: coming
+            for key, coming in others.items()
+            if coming.is_limit or (coming.takes_time and self._is_older(coming))
         }
         held = position.copy_abs()
-        if waiting and sum((each.left for each in waiting.values()), start=quantity) > held:
+        if (
+            waiting
+            and sum((each.wanted if each.takes_time else each.left for each in waiting.values()), quantity) > held
+        ):
             for key, coming in waiting.items():
                 (self._again if coming.takes_time else self._given_up)[key] = coming
         if is_quick:
             after = held - quantity - self._money.coming.leaving(strategy_id, order.symbol)
             cut = (key for key, each in others.items() if each.trigger is not None and each.left > after > ZERO)
-            self._again.update((key, others[key]) for key in cut if others[key].parents)
+            self._again.update((key, others[key]) for key in cut if self._is_older(others[key]))
 
     # -- what happened ------------------------------------------------------------------------
 
     def posted(self, each: JointSymbol) -> None:
         """Books of the symbol have changed: an exit that is more than is held is withdrawn before it can fill."""
         seen, self._postings[each.symbol] = self._postings[each.symbol], len(each.postings)
+        traded: dict[str, list[Decimal]] = {}
+        for _, posting in each.postings[seen:]:
+            if posting.quantity:
+                traded.setdefault(posting.strategy_id, []).append(posting.quantity)
         gone: dict[OrderKey, Coming] = {}
-        for strategy_id in {posting.strategy_id for _, posting in each.postings[seen:] if posting.quantity}:
+        for strategy_id, quantities in traded.items():
+            went = _went(each.books.books[strategy_id].position, quantities)
             for key, coming in self._money.coming.of(strategy_id, each.symbol):
-                if not coming.closes or not coming.parents or (coming.is_given_up and key not in self._again):
-                    continue
-                held = self._held(key, coming)
-                if not held:
-                    self._again.pop(key, None)
-                    coming.give_up()  # what of it is asleep never wakes: another position is not its own
-                if coming.left > held:
-                    gone[key] = coming
-                    if not held or coming.at_market:
-                        self._tell_lost(key, coming, coming.wanted - held, POSITION_GONE)
-                elif coming.sleeps and self._to_wait_for(key, coming) > coming.left:
-                    self._again[key] = coming  # its position has grown
+                if coming.closes and (key in self._again or (coming.parents and not coming.is_given_up)):
+                    held = ZERO if went else self._held(key, coming)
+                    if self._is_cut(key, coming, held):
+                        gone[key] = coming
         if gone:
             self._withdraw(gone, POSITION_GONE)
-            self._again.update((key, coming) for key, coming in gone.items() if self._held(key, coming))
+
+    def _is_cut(self, key: OrderKey, coming: Coming, held: Decimal) -> bool:
+        """Whether an exit is more than is held now, of which what is left is offered again."""
+        is_cut = coming.left > held or (coming.takes_time and not held)
+        if not held:
+            self._again.pop(key, None)
+            coming.give_up()  # what of it is asleep never wakes: another position is not its own
+        elif is_cut or (coming.sleeps and self._to_wait_for(key, coming) > coming.left):
+            self._again[key] = coming  # or its position has grown
+        if is_cut and (coming.at_market or not held):
+            self._tell_lost(key, coming, coming.wanted - held, POSITION_GONE)
+        return is_cut
 
     def look(self) -> bool:
         """See which orders the net ended since the last time; whether there is anything to be offered again."""
@@ -161,6 +177,25 @@ class JointWithdrawing:
         self.tell()
         return True
 
+    def meet(self, each: JointSymbol, at_market: Decimal, now: Instant) -> bool:
+        """Whether orders at market are to be offered again: they would trade against what is about to be traded.
+
+        at_market: that, signed.
+        """
+        before = len(self._again)
+        for order, left, filled in self._line.controller.working(each.symbol):
+            fills_next = order.type is OrderType.MARKET or (order.type is OrderType.STOP and filled > ZERO)
+            if not fills_next or not left or order.side.sign * at_market >= ZERO:
+                continue
+            for share in each.shares_of(first_id(order.order_id)):
+                coming = self._money.coming.find(share.key)
+                if coming is not None and not coming.is_given_up and not coming.was_offered(now):
+                    self._again[share.key] = coming
+        if len(self._again) == before:
+            return False
+        self.tell()
+        return True
+
     # -- telling the machine --------------------------------------------------------------------
 
     def tell(self) -> None:
@@ -170,8 +205,9 @@ class JointWithdrawing:
             for key in given_up:
                 self._again.pop(key, None)
             self._withdraw(given_up, _GAVE_UP)
-        if self._again:
-            self._withdraw({}, _SPLIT, tuple(self._again))
+        split = [key for key, coming in self._again.items() if not coming.was_offered(self._line.now)]
+        if split:
+            self._withdraw({}, _SPLIT, split)
 
     def _withdraw(self, gone: Mapping[OrderKey, Coming], why: str, split: Iterable[OrderKey] = ()) -> None:
         """Withdraw whole orders of the account; who shares one and has not given it up is to be offered it again."""
@@ -199,16 +235,24 @@ class JointWithdrawing:
 
     # -- offering again ---------------------------------------------------------------------------
 
-    def offers(self, now: Instant) -> Iterator[tuple[str, Want]]:
-        """Symbol and want of what is offered again: once at a close, and when no order may still fill for it."""
+    def wait(self, key: OrderKey, coming: Coming) -> None:
+        """What of it is asleep is to be offered again at the next close."""
+        self._again[key] = coming
+
+    def offers(self, now: Instant, where: str = "") -> Iterator[tuple[str, Want]]:
+        """Symbol and want of what is offered again: once at a close, and when no order may still fill for it.
+
+        where: of one symbol only.
+        """
         living = self._line.controller.decisions_on_the_way()
         again, self._again = self._again, {}
         room: dict[tuple[str, str, Side], Decimal] = {}  # what exits at market that are offered again may still close
         for key, coming in sorted(again.items()):
-            if coming.was_offered(now) or any(order_id in living for order_id in coming.parents):
+            elsewhere = bool(where) and coming.symbol != where
+            if elsewhere or coming.was_offered(now) or any(order_id in living for order_id in coming.parents):
                 self._again[key] = coming
                 continue
-            quantity = coming.left if coming.at_market else coming.wanted
+            quantity = coming.left if coming.is_quick else coming.wanted
             if self._is_touched(coming):
                 coming.touch()
             if coming.closes and not coming.at_market:
@@ -238,6 +282,10 @@ class JointWithdrawing:
         level = float(trigger)
         return bool(((passed <= level) if coming.side is Side.SELL else (passed >= level)).any())
 
+    def _is_older(self, coming: Coming) -> bool:
+        """Whether it was decided at an earlier close than the present one."""
+        return coming.begun_at < self._line.now
+
     def _held(self, key: OrderKey, coming: Coming) -> Decimal:
         """What the strategy holds that the order's side would close, base units."""
         return self._symbols[coming.symbol].books.books[key[0]].opposing(coming.side)
@@ -259,3 +307,14 @@ class JointWithdrawing:
         self._withheld.append(
             Withheld(at=self._line.now, strategy_id=key[0], symbol=coming.symbol, quantity=quantity, reason=reason)
         )
+
+
+def _went(position: Decimal, traded: Sequence[Decimal]) -> bool:
+    """Whether a book was flat or on the other side at some point of what it traded, last of all to ``position``."""
+    before = position - sum(traded, start=ZERO)
+    for quantity in traded:
+        after = before + quantity
+        if before and before * after <= ZERO:
+            return True
+        before = after
+    return False
