@@ -79,6 +79,21 @@ def test_what_is_not_due_is_given_up_with_the_position_it_builds() -> None:
     assert max(by_bar(result, "one")) == 5
 
 
+def test_an_urgent_one_is_due_in_half_of_its_time() -> None:
+    urgent = buy(quantity=8, over_bars=8, algorithm="twap", urgent=True)
+    result = together(market([100] * 14), a=script({1: urgent}), b=script({1: sell(quantity=10)}))
+    assert by_bar(result, "a")[2] == 2
+    assert sum(by_bar(result, "a").values()) == sum(alone(market([100] * 14), script({1: urgent}))) == 8
+
+
+def test_a_limit_that_is_worked_over_bars_is_not_due_by_time() -> None:
+    """It meets nobody at market, so that what stands against others leaves it as it is."""
+    at_limit = script({1: sell(quantity=8, limit=100, over_bars=4, algorithm="twap", good_for_bars=8)})
+    dataset = market([100] * 3 + [102] * 12)
+    kinds = {"a": script({1: slowly("buy", 8)}), "b": script({1: sell(quantity=1)}), "limit": at_limit}
+    assert by_bar(together(dataset, **kinds), "limit") == by_bar(together(dataset, limit=at_limit), "limit")
+
+
 def test_an_entry_does_not_wait_for_what_another_closes_slowly() -> None:
     """The machine lets what increases wait for every slice of what reduces; here that is somebody else's."""
     leaves = script({1: buy(quantity=10), 3: close(over_bars=4, algorithm="twap")})

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from qts.domain.instant import Duration, Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, OrderType, Side
+from qts.execution.contracts import Urgency
 from qts.strategy.arbitration import Want
 
 OrderKey: TypeAlias = tuple[str, str]
@@ -79,6 +80,11 @@ class Coming:
         return self.at_market and not self.takes_time
 
     @property
+    def is_slow(self) -> bool:
+        """Whether it fills over bars, at whatever price there is."""
+        return self.at_market and self.takes_time
+
+    @property
     def is_limit(self) -> bool:
         return self._want is not None and self._want.type is OrderType.LIMIT
 
@@ -143,7 +149,9 @@ class Coming:
         """
         if self._want is None or not isinstance(self._want.working, tuple):
             return None
-        time_left = self._want.working[2] - (now - self.begun_at)
+        _, urgency, horizon_ms = self._want.working
+        time_left = horizon_ms - (now - self.begun_at)
+        time_left = time_left // 2 if urgency is Urgency.URGENT else time_left  # as the machine takes it
         due = self.left if time_left <= bar else max(lot, self.left * bar // (time_left * lot) * lot)
         self._asleep += self.left - due
         self.left = due

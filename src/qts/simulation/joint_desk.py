@@ -196,9 +196,7 @@ class JointDesk:
     def _matched(self, each: JointSymbol, wants: list[Want], trading: Trading, now: Instant) -> Arbitration:
         """Where somebody stands against what takes time, only what is due of that in the next bar is a want."""
         found = self._arbitrate(each, wants, trading)
-        slow = {
-            want.key: coming for want in wants if (coming := self._money.coming.find(want.key)) and coming.takes_time
-        }
+        slow = {want.key: coming for want in wants if (coming := self._money.coming.find(want.key)) and coming.is_slow}
         if not any(outcome.crossed and (outcome.strategy_id, outcome.order_id) in slow for outcome in found.outcomes):
             return found
         interval_ms = each.dataset.bars.interval_ms
