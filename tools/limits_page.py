@@ -17,8 +17,9 @@ Every limit is measured on a strategy's own book and on the account's, with the 
 REDUCE (to the quantity that fits) or BLOCK. The worst answer rules and every reason is kept. A reduced quantity lies
 on the lot grid, is judged again as reduced, and is blocked when it is worth less than the instrument's minimum. A value
 that is not known stops. No limit ever stops an order that reduces: of such an order everything said is a warning.
-On an account of several strategies what reduces for the account is what takes the net position down. A strategy's exit
-that raises the net (a short's, under a net long) is an ordinary order: the account's limits may stop it and say so.
+On an account of several strategies what reduces for the account is what takes the net position down; but no limit stops
+what reduces its own strategy's book either, though it raise the net (a short's exit, under a net long). Of an order of
+the account that is partly an exit, only the entries are judged, with the exit counted as gone out, and cut pro rata.
 
 Every backtest asks them, after the gate has allowed an order: of a single strategy (`qts submit`, `qts backtest`),
 whose book is then all the account has, and of [several on one account](several-strategies.md), on each one's book and

@@ -132,10 +132,19 @@ def test_what_is_lost_otherwise_than_by_its_own_word_is_told() -> None:
     stopped = script({1: buy(quantity=10, stop_loss=95), 3: EXIT})
     told = together(market([100] * 6 + [94] * 6), one=stopped).withheld
     assert [(each.strategy_id, each.quantity, each.reason) for each in told] == [("one", 10, POSITION_GONE)]
-    enters = script({5: buy(quantity=10)})
-    dataset = thin([100] * 6 + [94] * 6, {6: 0})
+    enters = script({2: buy(quantity=10, limit=99, good_for_bars=20)})
+    dataset = thin([100] * 3 + [98] + [100] * 2 + [94] * 6, {3: 4})
     told = together(dataset, one=script({1: buy(quantity=10, stop_loss=95)}), two=enters).withheld
-    assert [(each.quantity, each.reason) for each in told if each.strategy_id == "two"] == [(10, NET_TAKEN)]
+    assert [(each.quantity, each.reason) for each in told if each.strategy_id == "two"] == [(6, NET_TAKEN)]
+
+
+def test_an_entry_that_waits_for_volume_meets_a_stop_that_does() -> None:
+    """Neither has traded in a bar without volume: they meet at the next open, where alone the entry fills too."""
+    enters, dataset = script({5: buy(quantity=10)}), thin([100] * 6 + [94] * 6, {6: 0})
+    result = together(dataset, one=script({1: buy(quantity=10, stop_loss=95)}), two=enters)
+    assert own(result, "two") == alone(dataset, enters) == [10]
+    assert own(result, "one") == [10, -10]
+    assert result.withheld == ()
 
 
 # -- anything -------------------------------------------------------------------------------------

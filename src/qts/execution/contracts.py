@@ -293,6 +293,8 @@ NOTHING_TO_REDUCE: Final = "there is nothing left to reduce"
 MAKES_ROOM: Final = "a newer exit takes its place"
 POSITION_CLOSES: Final = "the position is being closed"
 """Reasons of a result that whoever keeps several books asks for: not the decision, but the net, ended it."""
+LIFE_ENDED: Final = "its life ended"
+"""The reason of a result that is no fault of anybody's."""
 
 
 def only_reduces(order: Order) -> bool:

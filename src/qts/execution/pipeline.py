@@ -20,6 +20,7 @@ from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionAccount
 from qts.execution.adjusting import Adjusting
 from qts.execution.contracts import (
+    LIFE_ENDED,
     EscapeReason,
     EscapeResult,
     ExecutionAlert,
@@ -378,7 +379,7 @@ class ExecutionPipeline:
         if now < patience_ends_at(x):
             self._monitor(x, now)
         elif fill_monitor.has_own_life(x.decision, x.filled):
-            self.give_up(x, "its life ended", now)
+            self.give_up(x, LIFE_ENDED, now)
         elif self._account.settings.on_bars and x.decision.order.type is not OrderType.LIMIT:
             x.next_round_at = now + self._account.settings.slippage.round_ms  # on bars there is nothing but to wait
         elif x.filled > 0:

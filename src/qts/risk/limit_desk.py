@@ -168,14 +168,18 @@ class LimitDesk:
         last_price: Decimal | None,
         *,
         whom: Collection[str],
+        beside: Decimal = ZERO,
     ) -> Verdict:
         """What of a book's order may flow on, and why; what is said of it is kept. It does not go out by this.
 
         stop: of the pair it brings. The account's order is judged by the account, a strategy's by both.
-        whom: the strategies it is for.
+        whom: the strategies it is for. beside: how much more the account sends with it that nobody stops, base units.
         """
         now, facts = order.created_at, _facts_of(order, instrument, whose, stop, last_price)
-        account = self._facts(ACCOUNT, whom)
+        with_it = None
+        if beside and last_price is not None:
+            with_it = _working(order.side, beside, last_price if order.price is None else order.price, None)
+        account = self._facts(ACCOUNT, whom, (order.symbol, with_it))
         own = account if whose == ACCOUNT else self._facts(whose, whom)
         verdict = staged(facts, account, own, state=self._state, policy=self.policies, now=now)
         if verdict.word is not StageWord.PASS:
@@ -215,7 +219,8 @@ class LimitDesk:
 
     # -- facts --------------------------------------------------------------------------
 
-    def _facts(self, whose: str, whom: Collection[str]) -> BookFacts:
+    def _facts(self, whose: str, whom: Collection[str], beside: tuple[str, Working | None] = ("", None)) -> BookFacts:
+        """beside: what goes out with the order that is judged, and on which symbol."""
         policy = self.policies.account if whose == ACCOUNT else self.policies.of(whose)
         capital, equity = self._books.worth(whose)
         known_as = self._alone or whose
@@ -224,6 +229,8 @@ class LimitDesk:
             for each in self._books.held(whose, whom):
                 out = [one for one in self._round if one[0] == known_as and one[1].symbol == each.symbol]
                 working = (*each.working, *(_at_work(one) for one in out if one[1].effect is not _REDUCE))
+                if beside[1] is not None and beside[0] == each.symbol:
+                    working = (*working, beside[1])
                 positions.append(_position(each, _reduced(out), working, each.open_orders + len(out)))
                 for one in working:
                     heat += one.quantity * loss_per_unit(one.side, one.worth_at, one.stop, policy.loss_without_stop)

@@ -5,13 +5,15 @@ crosses that wait for the next open. It is counted here once, by its own id, so
 that whoever sizes the next one sees it whatever became of it in between.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeAlias
 
-from qts.domain.instant import Instant
+from qts.domain.instant import Duration, Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, OrderType, Side
+from qts.execution.contracts import Urgency
 from qts.strategy.arbitration import Want
 
 OrderKey: TypeAlias = tuple[str, str]
@@ -19,28 +21,35 @@ OrderKey: TypeAlias = tuple[str, str]
 
 
 class Coming:
-    """One order of a strategy. left: base units that may still fill. price: what a unit of it is counted at, quote.
+    """One order of a strategy, from its decision until nothing more comes of it.
 
-    closes: it takes the strategy's own book down. at_market: it fills next, or over bars (takes_time). has_filled: some
-    of it has. parents: orders of the account that it is part of. want: it, as arbitration was given it; None until
-    then. begun_at: when it was decided. offered_at: when it was offered again last. withdrawn: what is left of it is
-    not wanted any more, and was told so.
+    It is ``decided``, is part of orders of the account (``sent_as``) or about to be crossed, and becomes ``less`` as it
+    fills. ``give_up``: what is left of it is not wanted any more, and was told so. ``offered``: the account's order for
+    it went, and it is a want once more. ``touch``: it waited for a trigger, and waits no more.
+
+    Of an exit that waits for a price, what its position has no room for is asleep: neither on its way nor lost, since
+    the position may grow again. So is what is not due yet of an order that takes time, while others stand against it.
+
+    left: base units that may still fill; wanted: with what is asleep. price: what a unit of it is counted at, quote.
+    closes: it takes the strategy's own book down. at_market: it fills next, or over bars (takes_time). has_filled:
+    some of it has. parents: orders of the account that it is part of. begun_at: when it was decided.
     """
 
     __slots__ = (
+        "_asleep",
+        "_given_up",
+        "_offered_at",
+        "_want",
         "at_market",
         "begun_at",
         "closes",
         "has_filled",
         "left",
-        "offered_at",
         "parents",
         "price",
         "side",
         "symbol",
         "takes_time",
-        "want",
-        "withdrawn",
     )
 
     def __init__(self, order: Order, quantity: Decimal, price: Decimal) -> None:
@@ -51,12 +60,124 @@ class Coming:
         self.closes = order.effect is Effect.REDUCE
         self.at_market = order.type is OrderType.MARKET
         self.has_filled = False
-        self.parents: list[str] = []
-        self.want: Want | None = None
-        self.begun_at = order.created_at
-        self.offered_at: Instant | None = None
         self.takes_time = False
-        self.withdrawn = False
+        self.parents: list[str] = []
+        self.begun_at = order.created_at
+        self._want: Want | None = None
+        self._offered_at: Instant | None = None
+        self._given_up = False
+        self._asleep = ZERO
+
+    # -- where it is ----------------------------------------------------------------------
+
+    @property
+    def is_given_up(self) -> bool:
+        return self._given_up
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it fills at the next open, as far as the market lets it."""
+        return self.at_market and not self.takes_time
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it fills over bars, at whatever price there is."""
+        return self.at_market and self.takes_time
+
+    @property
+    def is_limit(self) -> bool:
+        return self._want is not None and self._want.type is OrderType.LIMIT
+
+    @property
+    def trigger(self) -> Decimal | None:
+        """The price that has to be touched; None for an order that waits for none."""
+        return None if self._want is None or self._want.type is not OrderType.STOP else self._want.price
+
+    @property
+    def wanted(self) -> Decimal:
+        return self.left + self._asleep
+
+    @property
+    def asleep(self) -> Decimal:
+        return self._asleep
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether a part of it is asleep."""
+        return self._asleep > ZERO
+
+    def is_over(self, now: Instant) -> bool:
+        """Whether its own life has ended."""
+        until = None if self._want is None else self._want.good_until
+        return until is not None and until <= now
+
+    def was_offered(self, now: Instant) -> bool:
+        """Whether it has been offered again at this close."""
+        return self._offered_at == now
+
+    # -- what becomes of it -----------------------------------------------------------------
+
+    def decided(self, want: Want, *, takes_time: bool) -> None:
+        """want: it, as arbitration is given it."""
+        self._want = want
+        self.takes_time = takes_time
+
+    def sleep(self, quantity: Decimal) -> None:
+        """There is no position for so much of an exit that waits, or there will be none."""
+        self.left -= quantity
+        self._asleep += quantity
+
+    def sent_as(self, order_id: str) -> None:
+        self.parents.append(order_id)
+
+    def less(self, quantity: Decimal) -> None:
+        self.left -= quantity
+
+    def give_up(self) -> None:
+        self._given_up = True
+
+    def touch(self) -> None:
+        """Its trigger was touched: it is an order at market from now on, and has no life of its own any more."""
+        if self._want is not None:
+            self._want = replace(self._want, type=OrderType.MARKET, price=None, good_until=None)
+            self.at_market = True
+
+    def only_due(self, now: Instant, bar: Duration, lot: Decimal) -> Want | None:
+        """Of one that takes time, what is due in the next bar, at market; the rest sleeps, and is offered again.
+
+        Even over the time that is left, and on the lot grid: a lot at least. bar: how long one is.
+        """
+        if self._want is None or not isinstance(self._want.working, tuple):
+            return None
+        _, urgency, horizon_ms = self._want.working
+        time_left = horizon_ms - (now - self.begun_at)
+        time_left = time_left // 2 if urgency is Urgency.URGENT else time_left  # as the machine takes it
+        due = self.left if time_left <= bar else max(lot, self.left * bar // (time_left * lot) * lot)
+        self._asleep += self.left - due
+        self.left = due
+        self._offered_at = now
+        return replace(self._want, quantity=due, working=None)
+
+    def offered(self, now: Instant, quantity: Decimal) -> Want | None:
+        """It, as a want once more, over what is left of its time; None for one that was never decided.
+
+        quantity: how much of what is wanted there is room for.
+        """
+        if self._want is None:
+            return None
+        self._asleep = self.wanted - quantity if self.closes and not self.at_market else ZERO
+        self.left = quantity
+        self._given_up, self._offered_at = False, now
+        return replace(self._want, quantity=quantity, working=_time_left(self._want, now - self.begun_at))
+
+
+def _time_left(want: Want, passed: Duration) -> Hashable:
+    """The way of working, over what is left of the time it was to take; ``JointWants`` says what it is."""
+    if not isinstance(want.working, tuple):
+        return want.working
+    algorithm, urgency, horizon_ms = want.working
+    left = max(0, horizon_ms - passed)
+    return want.working if left == horizon_ms else (algorithm if left else None, urgency, left)
 
 
 class OnTheirWay:
@@ -85,24 +206,24 @@ class OnTheirWay:
         buy = sell = ZERO
         for each in self._of[strategy_id].values():
             if each.symbol == symbol and not each.closes:
-                buy, sell = (buy + each.left, sell) if each.side is Side.BUY else (buy, sell + each.left)
+                buy, sell = (buy + each.wanted, sell) if each.side is Side.BUY else (buy, sell + each.wanted)
         return buy, sell
 
     def leaving(self, strategy_id: str, symbol: str) -> Decimal:
         """How much of what is held on the symbol goes out next, base units; an exit that waits may never fill."""
         mine = (each for each in self._of[strategy_id].values() if each.symbol == symbol)
-        return sum((each.left for each in mine if each.closes and each.at_market and not each.takes_time), start=ZERO)
+        return sum((each.left for each in mine if each.closes and each.is_quick), start=ZERO)
 
     def filling_next(self, strategy_id: str, symbol: str) -> Decimal:
         """What orders at market still bring to the symbol's book, signed base units."""
         mine = (each for each in self._of[strategy_id].values() if each.symbol == symbol)
-        return sum((each.side.sign * each.left for each in mine if each.at_market), start=ZERO)
+        return sum((each.side.sign * each.wanted for each in mine if each.at_market), start=ZERO)
 
     def entering_elsewhere(self, strategy_id: str, symbol: str) -> Decimal:
         """The notional that may still be opened on all other symbols, quote."""
         return sum(
             (
-                each.left * each.price
+                each.wanted * each.price
                 for each in self._of[strategy_id].values()
                 if not each.closes and each.symbol != symbol
             ),

@@ -1,24 +1,20 @@
 """From what several strategies said to the few orders of their account.
 
-Each wish becomes orders on its strategy's own book, sized there, and passes that
-book's rules and limits. Arbitration makes orders of the account of what is left,
-the account's limits and the gate judge those, a reduction shared pro rata, and
-what is allowed is what the loop is given. A strategy's own stop that its bar
-touched is an exit like any other, and no limit stops an exit.
+Each wish becomes a want of its strategy (``joint_wants.py``). Arbitration makes
+orders of the account of them, the account's limits and the gate judge those, a
+reduction shared pro rata, and what is allowed is what the loop is given. A
+strategy's own stop that its bar touched is an exit like any other, and no limit
+stops an exit.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from qts.domain.allocation import Share
-from qts.domain.book import Book
-from qts.domain.errors import StrategyError
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO, exact_arithmetic
-from qts.domain.order import Effect, Order, OrderType, Side
+from qts.domain.order import Effect, Order
 from qts.execution.contracts import OrderDecision
-from qts.execution.cycle import DecisionCycle, Desk, Plan, Ways
 from qts.risk.capital_changes import PoolState
 from qts.risk.gate import AccountState, Approved, RiskGate
 from qts.risk.limit_state import ACCOUNT
@@ -31,9 +27,10 @@ from qts.simulation.joint_limits import JointLimits
 from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_orders import at_market, order_of, worked
 from qts.simulation.joint_result import Withheld
-from qts.simulation.joint_standing import Standing, standing
+from qts.simulation.joint_standing import Standings
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import JointTerms, Member
+from qts.simulation.joint_wants import JointWants
 from qts.simulation.joint_withdrawing import JointWithdrawing
 from qts.simulation.stop_recheck import WHY
 from qts.strategy.arbitration import Arbitration, NetOrder, Trading, Want, arbitrate, cut
@@ -59,27 +56,25 @@ class JointDesk:
         self._terms = terms
         self._line = line
         self._money = money
-        self._standings: dict[str, Standing] = {}  # of this round, by whose they are
+        self._standings = Standings(symbols, members, money)
         self._going: dict[OrderKey, Decimal] = {}  # of this round, how much of each want is on its way
         self._gate = RiskGate(rules_of(terms.limits))
-        self._cycles = {
-            symbol: DecisionCycle(
-                Ways(
-                    instrument=each.instrument,
-                    limits=terms.limits,
-                    interval_ms=each.dataset.bars.interval_ms,
-                    leverage=terms.frictions.leverage,
-                    cost_rate=terms.frictions.expected_cost_rate(),
-                    rounding=terms.frictions.rounding(each.instrument.tick),
-                ),
-                self._gate,
-            )
-            for symbol, each in symbols.items()
-        }
         self.limits = JointLimits(symbols, members, money, terms, line.controller)
         self._guard = StopGuard(symbols, self.limits.policies, self.limits.blocked)
         self.withheld: list[Withheld] = []
         self.withdrawing = JointWithdrawing(symbols, money, line, self.withheld)
+        self._wants = JointWants(
+            symbols,
+            members,
+            terms,
+            gate=self._gate,
+            line=line,
+            money=money,
+            standings=self._standings,
+            limits=self.limits,
+            withdrawing=self.withdrawing,
+            withhold=self._withhold,
+        )
         self._ordinal = 0
 
     def decide(
@@ -105,12 +100,12 @@ class JointDesk:
             return ()
         with exact_arithmetic():
             self.release_ended()
-            self._standings = {}
+            self._standings.begin()
             wants: dict[str, list[Want]] = {}
             for each, strategy_id, why in fired:
-                wants.setdefault(each.symbol, []).extend(self._exit(each, strategy_id, why, now))
+                wants.setdefault(each.symbol, []).extend(self._wants.given_back(each, strategy_id, why, now))
             for said in answers:
-                self._want(said, now, wants)
+                wants.setdefault(said.symbol, []).extend(self._wants.of(said, now))
             return self._decided(wants, now)
 
     def decide_again(self, now: Instant) -> tuple[OrderDecision, ...]:
@@ -121,12 +116,14 @@ class JointDesk:
         if not self.withdrawing.look():
             return ()
         with exact_arithmetic():
-            self._standings = {}
+            self._standings.begin()
             return self._decided({}, now)
 
     def _decided(self, wants: dict[str, list[Want]], now: Instant) -> tuple[OrderDecision, ...]:
         """The wants, and what is offered again with them, as orders of the account; what was given up is withdrawn."""
         self.withdrawing.tell()
+        decided = [want.key for here in wants.values() for want in here]
+        wants = {symbol: [want for want in here if self._is_wanted(want)] for symbol, here in wants.items()}
         for symbol, want in self.withdrawing.offers(now):
             wants.setdefault(symbol, []).append(want)
         self.limits.arbitrated()
@@ -134,9 +131,14 @@ class JointDesk:
         decisions: list[OrderDecision] = []
         for symbol in sorted(wants):
             decisions += self._arbitrated(self._symbols[symbol], wants[symbol], now)
-        self._money.only(self._going, (want.key for here in wants.values() for want in here))
+        self._money.only(self._going, (*decided, *(want.key for here in wants.values() for want in here)))
         decisions.sort(key=lambda each: each.order.effect is not Effect.REDUCE)
         return tuple(decisions)
+
+    def _is_wanted(self, want: Want) -> bool:
+        """Whether later words of the same answer have not given it up."""
+        coming = self._money.coming.find(want.key)
+        return coming is not None and not coming.is_given_up
 
     def drop_crosses(self, each: JointSymbol, now: Instant) -> None:
         """What was to be crossed and may not be opened any more, since somebody stopped the account or a strategy."""
@@ -157,149 +159,6 @@ class JointDesk:
         }
         self._money.end(self._line.controller.decisions_on_the_way(), crossing | self.withdrawing.kept.keys())
 
-    def _exit(self, each: JointSymbol, strategy_id: str, why: str, now: Instant) -> list[Want]:
-        """What the strategy holds, given back at market, less what goes out next already."""
-        position = each.books.books[strategy_id].position
-        side = Side.SELL if position > ZERO else Side.BUY
-        self.withdrawing.closes(strategy_id, each.symbol, side)
-        quantity = position.copy_abs() - self._money.coming.leaving(strategy_id, each.symbol)
-        if not quantity > ZERO:
-            return []
-        order = Order(
-            f"{each.symbol}-{now}-out",
-            each.symbol,
-            side,
-            OrderType.MARKET,
-            quantity,
-            Effect.REDUCE,
-            None,
-            None,
-            None,
-            now,
-            None,
-            why,
-        )
-        self.withdrawing.exits(strategy_id, order, quantity, position)
-        self._money.exit(strategy_id, order, quantity, _price(each))
-        return [self._as_want(strategy_id, order, quantity)]
-
-    def _as_want(
-        self, strategy_id: str, order: Order, quantity: Decimal, decision: OrderDecision | None = None
-    ) -> Want:
-        want = Want(
-            strategy_id,
-            order.order_id,
-            order.side,
-            order.type,
-            quantity,
-            order.price,
-            closes=order.effect is Effect.REDUCE,
-            priority=self._members[strategy_id].priority if strategy_id in self._members else 0,
-            good_until=order.good_until,
-            reason=order.reason,
-            working=None if decision is None else (decision.algorithm, decision.urgency, decision.horizon_ms),
-        )
-        coming = self._money.coming.find(want.key)
-        assert coming is not None
-        coming.want = want
-        coming.takes_time = decision is not None and decision.horizon_ms > 0
-        return want
-
-    def _want(self, said: Said, now: Instant, wants: dict[str, list[Want]]) -> None:
-        """What the strategy's own book makes of its words: sized, judged by its rules and limits, then ``_let_out``."""
-        each, strategy_id = self._symbols[said.symbol], said.strategy_id
-        here = wants.setdefault(said.symbol, [])
-        desk = self._desk_of(each, strategy_id, now)
-        plan = self._planned(said, desk, now)
-        if plan is None:
-            return
-        if plan.protection is not None:
-            each.move_pair(strategy_id, plan.protection.stop_loss, plan.protection.take_profit)
-            wanted = each.protection()
-            if wanted is not None:
-                self._line.tell(wanted)
-        for wish in plan.not_sent:
-            if wish.by_limits:
-                continue  # they have said so themselves
-            self.limits.blocked(GateWord.no(now, strategy_id, each.symbol, wish.codes, wish.detail))
-        here += self._let_out(each, strategy_id, plan, desk, now)
-
-    def _let_out(self, each: JointSymbol, strategy_id: str, plan: Plan, desk: Desk, now: Instant) -> Iterator[Want]:
-        """Of what its limits let through, what leaves more than is leaving, and what its pool can pay for."""
-        money, price, held = self._money, _price(each), desk.state.position.copy_abs()
-        leaving, freed = money.coming.leaving(strategy_id, each.symbol), None
-        for decision in plan.decisions:
-            order = decision.order
-            closes = order.effect is Effect.REDUCE
-            if closes:
-                if order.closes(desk.state.position):
-                    self.withdrawing.closes(strategy_id, each.symbol, order.side)
-                if leaving >= held:
-                    continue  # it is on its way out already
-                if order.quantity > held - leaving:
-                    order = replace(order, quantity=held - leaving)
-                leaving += order.quantity
-            quantity = order.quantity
-            if not quantity:
-                continue
-            if closes:
-                self.withdrawing.exits(strategy_id, order, quantity, desk.state.position)
-                money.exit(strategy_id, order, quantity, price)
-            else:
-                if freed is None:
-                    freed = self._freed(desk) if held and leaving >= held else ZERO
-                no = money.refusal(strategy_id, order, quantity, price, freed=freed)
-                if no is not None:
-                    self.limits.blocked(GateWord.no(now, strategy_id, each.symbol, (no[0],), no[1]))
-                    continue
-                freed = max(ZERO, freed - money.costs(order, quantity, price))
-            each.will_protect(strategy_id, order.order_id, order.stop_loss, order.take_profit)
-            yield self._as_want(strategy_id, order, quantity, decision)
-
-    def _freed(self, desk: Desk) -> Decimal:
-        """What closing the whole position leaves free that is not, costs paid; below 0 where it leaves a debt."""
-        costs = desk.state.position.copy_abs() * desk.last_price * self._terms.frictions.expected_cost_rate()
-        return desk.available_if_flat - desk.available - costs
-
-    def _planned(self, said: Said, desk: Desk, now: Instant) -> Plan | None:
-        answer = list(said.answer) if isinstance(said.answer, tuple) else said.answer
-        limits = self.limits.of_strategy(self._symbols[said.symbol], said.strategy_id)
-        try:
-            return self._cycles[said.symbol].plan(answer, desk, now, limits)
-        except StrategyError as error:
-            self.limits.blocked(GateWord.no(now, said.strategy_id, said.symbol, (), str(error)))
-            return None
-
-    def _desk_of(self, each: JointSymbol, strategy_id: str, now: Instant) -> Desk:
-        """The strategy's money is that of all its symbols; its position is that on this one."""
-        book, pool, price = each.books.books[strategy_id], self._money.pool(strategy_id), _price(each)
-        coming, won = self._money.coming, book.unrealized(price)
-        stands = self._standing(strategy_id)
-        elsewhere = stands.elsewhere(each.symbol) + coming.entering_elsewhere(strategy_id, each.symbol)
-        entering = coming.entering(strategy_id, each.symbol)
-        return Desk(
-            AccountState(book.position, *entering, stands.equity, price, now, elsewhere),
-            available=pool.available,
-            in_flight=coming.filling_next(strategy_id, each.symbol),
-            last_price=price,
-            allocated=pool.total,
-            available_if_flat=pool.available + max(book.margin, ZERO) + won,
-            allocated_if_flat=pool.total + won,
-        )
-
-    def _standing(self, whose: str) -> Standing:
-        """Where a strategy, or the account, stands in this round."""
-        found = self._standings.get(whose)
-        if found is None:
-            found = self._standings[whose] = standing(*self._stands_on(whose))
-        return found
-
-    def _stands_on(self, whose: str) -> tuple[Decimal, list[tuple[JointSymbol, Book]]]:
-        if whose == ACCOUNT:
-            return self._money.account.wallet, [(each, each.venue.book) for each in self._symbols.values()]
-        own = [self._symbols[symbol] for symbol in self._members[whose].symbols]
-        return self._money.pool(whose).total, [(each, each.books.books[whose]) for each in own]
-
     # -- from wants to the machine ----------------------------------------------------------------
 
     def _arbitrated(self, each: JointSymbol, wants: list[Want], now: Instant) -> list[OrderDecision]:
@@ -310,17 +169,17 @@ class JointDesk:
         book = each.venue.book
         is_open = self._line.controller.account.why_no_increase(each.symbol, "") is None
         trading = Trading.OPEN if is_open else Trading.CLOSED
-        found = self._matched(each, wants, trading)
-        if is_open and self.withdrawing.fit(each, self._left_of_net(each), at_market(found), now):
-            wants += [want for _, want in self.withdrawing.offers(now)]
-            found = self._matched(each, wants, trading)
+        found = self._matched(each, wants, trading, now)
+        while is_open and self._makes_others_offered(each, at_market(found), now):
+            wants += [want for _, want in self.withdrawing.offers(now, each.symbol)]
+            found = self._matched(each, wants, trading, now)
         for outcome in found.outcomes:
             if outcome.withheld:
                 self._withhold(each, outcome.strategy_id, outcome.withheld, outcome.reason, now)
         each.crossing += found.crosses
         for cross in found.crosses:
             self._goes(cross.buyer, cross.seller)
-        price, stands = _price(each), self._standing(ACCOUNT)
+        price, stands = each.price_decided_on, self._standings.of(ACCOUNT)
         state = AccountState(book.position, ZERO, ZERO, stands.equity, price, now, stands.elsewhere(each.symbol))
         decisions = []
         for net in found.orders:
@@ -329,7 +188,27 @@ class JointDesk:
                 decisions.append(worked(approved.order, price, net))
         return decisions
 
-    def _matched(self, each: JointSymbol, wants: list[Want], trading: Trading) -> Arbitration:
+    def _makes_others_offered(self, each: JointSymbol, traded: Decimal, now: Instant) -> bool:
+        """Whether what is about to be traded at market, signed, makes others' orders be offered again with it."""
+        fits = self.withdrawing.fit(each, self._left_of_net(each), traded, now)
+        return self.withdrawing.meet(each, traded, now) or fits
+
+    def _matched(self, each: JointSymbol, wants: list[Want], trading: Trading, now: Instant) -> Arbitration:
+        """Where somebody stands against what takes time, only what is due of that in the next bar is a want."""
+        found = self._arbitrate(each, wants, trading)
+        slow = {want.key: coming for want in wants if (coming := self._money.coming.find(want.key)) and coming.is_slow}
+        if not any(outcome.crossed and (outcome.strategy_id, outcome.order_id) in slow for outcome in found.outcomes):
+            return found
+        interval_ms = each.dataset.bars.interval_ms
+        for place, want in enumerate(wants):
+            if want.key in slow:
+                due = slow[want.key].only_due(now, interval_ms, each.instrument.lot)
+                if due is not None:
+                    wants[place] = due
+                    self.withdrawing.wait(want.key, slow[want.key])
+        return self._arbitrate(each, wants, trading)
+
+    def _arbitrate(self, each: JointSymbol, wants: list[Want], trading: Trading) -> Arbitration:
         return arbitrate(
             wants,
             net=self._left_of_net(each),
@@ -350,23 +229,39 @@ class JointDesk:
         self.withheld.append(Withheld(at=now, strategy_id=whose, symbol=each.symbol, quantity=quantity, reason=reason))
 
     def _allowed(self, each: JointSymbol, net: NetOrder, state: AccountState, now: Instant) -> Approved | None:
-        """The account's word on an order of several: a reduction is shared pro rata, exits cut last."""
-        order = self._numbered(each, net, now)
-        stop, whom = each.stop_of(net.shares, net.side), {share.strategy_id for share in net.shares}
-        quantity = self.limits.of_account(each, order, stop, whom=whom)
-        if not quantity:
-            return None
-        if quantity < order.quantity:
-            net = cut(net, quantity, each.instrument.lot)
-            order = self._numbered(each, net, now)
-        judged = self._gate.before_route(order, state, now)
-        if not isinstance(judged, Approved):
+        """The account's word on an order of several: its limits cut the entries in it, pro rata, and no exit.
+
+        Where the gate refuses it with its entries, the exits are tried by themselves.
+        """
+        entries = [share for share in net.shares if not share.closes]
+        exits = net.quantity - sum((share.quantity for share in entries), start=ZERO)
+        order, stop = self._numbered(each, net, now), each.stop_of(entries, net.side)
+        whom = {share.strategy_id for share in entries}
+        allowed, why = self.limits.of_account(each, order, stop, exits=exits, whom=whom)
+        kept = self._cut(each, net, allowed, why, now)
+        while kept is not None:
+            order = order if kept is net else self._numbered(each, kept, now)
+            judged = self._gate.before_route(order, state, now)
+            if isinstance(judged, Approved):
+                each.bring(order.order_id, kept.shares)
+                self._goes(*kept.shares)
+                self.limits.went_out(each, order, each.stop_of(kept.shares, kept.side))
+                return judged
             self.limits.blocked(GateWord.no(now, ACCOUNT, each.symbol, judged.codes, judged.detail))
-            return None
-        each.bring(order.order_id, net.shares)
-        self._goes(*net.shares)
-        self.limits.went_out(each, order, stop)
-        return judged
+            kept = self._cut(each, kept, exits if exits < kept.quantity else ZERO, judged.detail, now)
+        return None
+
+    def _cut(self, each: JointSymbol, net: NetOrder, quantity: Decimal, why: str, now: Instant) -> NetOrder | None:
+        """The order reduced to ``quantity``, exits last, and None for nothing; who loses by it is told."""
+        if quantity == net.quantity:
+            return net
+        kept = cut(net, quantity, each.instrument.lot) if quantity else None
+        left = {} if kept is None else {share.key: share.quantity for share in kept.shares}
+        for share in net.shares:
+            lost = share.quantity - left.get(share.key, ZERO)
+            if lost:
+                self._withhold(each, share.strategy_id, lost, why, now)
+        return kept
 
     def _numbered(self, each: JointSymbol, net: NetOrder, now: Instant) -> Order:
         self._ordinal += 1
@@ -375,10 +270,3 @@ class JointDesk:
     def _goes(self, *shares: Share) -> None:
         for share in shares:
             self._going[share.key] = self._going.get(share.key, ZERO) + share.quantity
-
-
-def _price(each: JointSymbol) -> Decimal:
-    """The close that is being decided on."""
-    price = each.closed_at_price
-    assert price is not None
-    return price

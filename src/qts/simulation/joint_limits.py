@@ -5,16 +5,18 @@ what was let out in the same round counted in. Every book is marked at every
 close. The facts and the memory are ``LimitDesk``'s; here the books are handed in.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
+from qts.domain.allocation import Share
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, Side
 from qts.domain.virtual_books import QUARANTINE
 from qts.execution.controller import ExecutionController
 from qts.risk.gate import AccountState
-from qts.risk.limit_desk import BookOn, LimitDesk, StagedLimits
+from qts.risk.limit_desk import BookOn, LimitDesk, StagedLimits, Working
 from qts.risk.limit_facts import MarginFacts
 from qts.risk.limit_policy import LimitPolicies
 from qts.risk.limit_state import ACCOUNT
@@ -102,20 +104,24 @@ class JointLimits:
         """All wants have been judged; orders of the account are made of them."""
         self._desk.account_again()
 
-    def of_account(self, each: JointSymbol, order: Order, stop: Decimal | None, *, whom: Collection[str]) -> Decimal:
-        """What the account's limits let through of an order made of several wants. stop: the farthest of theirs.
+    def of_account(
+        self, each: JointSymbol, order: Order, stop: Decimal | None, *, exits: Decimal, whom: Collection[str]
+    ) -> tuple[Decimal, str]:
+        """What the account's limits let through of an order made of several wants, and why not all.
 
-        whom: whose wants they are.
+        exits: how much of it takes its own strategies' books down, which no limit stops though it raise the net; the
+        rest is judged with that counted as gone out. stop: the farthest of the rest's; whom: whose the rest is.
         """
-        if not self._asks or order.effect is Effect.REDUCE:
-            return order.quantity
-        return self._desk.judge(order, each.instrument, ACCOUNT, stop, each.closed_at_price, whom=whom).quantity
+        entering = order.quantity - exits
+        if not self._asks or order.effect is Effect.REDUCE or not entering:
+            return order.quantity, ""
+        part = order if not exits else replace(order, quantity=entering)
+        said = self._desk.judge(part, each.instrument, ACCOUNT, stop, each.closed_at_price, whom=whom, beside=exits)
+        return exits + said.quantity, "; ".join(said.reasons)
 
     def went_out(self, each: JointSymbol, order: Order, stop: Decimal | None) -> None:
         """An order of the account goes to the machine."""
-        price = each.closed_at_price
-        assert price is not None
-        self._desk.let_out(ACCOUNT, order, stop, price)
+        self._desk.let_out(ACCOUNT, order, stop, each.price_decided_on)
 
     def distances(self, now: Instant) -> tuple[Measured, ...]:
         """How far every book is from every limit now; empty without staged limits."""
@@ -153,11 +159,19 @@ class JointLimits:
             price=price,
             price_known_at=None if price is None else self._now,
             stop=each.own_stop(whose, side),
-            working=tuple(each.increasing(whose, at_work)),
+            working=(*each.increasing(whose, at_work), *self._not_due(each, whose)),
             open_orders=each.open_orders(whose, at_work),
             margin=margin,
             others_stop=None if margin is None else each.own_stop(whose, side, but=whom),
         )
+
+    def _not_due(self, each: JointSymbol, whose: str) -> Iterator[Working]:
+        """What entries that take time may still add to a book, of which no order is at work."""
+        for strategy_id in each.strategy_ids if whose == ACCOUNT else (whose,):
+            for key, coming in self._money.coming.of(strategy_id, each.symbol):
+                if coming.asleep and not coming.closes:
+                    stop = each.stop_of((Share(*key, coming.asleep),), coming.side)
+                    yield Working(coming.side, coming.asleep, coming.price, stop)
 
 
 class _OfStrategy:

@@ -155,7 +155,7 @@ class JointMoney:
         for share in shares:
             coming = self.coming.find(share.key)
             if coming is not None:
-                coming.parents.append(order_id)
+                coming.sent_as(order_id)
 
     def only(self, going: Mapping[OrderKey, Decimal], decided: Iterable[OrderKey]) -> None:
         """Of what was decided in this round so much is on its way or about to be crossed; the rest was withheld."""
@@ -163,13 +163,22 @@ class JointMoney:
             coming = self.coming.find(key)
             if coming is not None:
                 self._less(key, coming, coming.left - going.get(key, ZERO))
+                if key not in going and not (coming.takes_time and coming.sleeps):
+                    self.coming.drop(key)
+
+    def less(self, key: OrderKey, quantity: Decimal) -> None:
+        """So much of an order that was decided is not wanted after all."""
+        coming = self.coming.find(key)
+        if coming is not None:
+            self._less(key, coming, quantity)
 
     def end(self, living: Collection[str], crossing: Collection[OrderKey]) -> None:
         """What is neither among the account's living orders nor about to be crossed has ended, and is released."""
         for key in self.coming.ended(living, crossing):
             coming = self.coming.find(key)
             assert coming is not None
-            self._less(key, coming, coming.left)
+            self._less(key, coming, coming.wanted)
+            self.coming.drop(key)
 
     def _less(self, key: OrderKey, coming: Coming, quantity: Decimal) -> None:
         if quantity > ZERO:
@@ -180,11 +189,11 @@ class JointMoney:
     def _taken(self, key: OrderKey, coming: Coming, quantity: Decimal) -> Decimal:
         """So much less is on its way; what of the order's reservation that was, quote."""
         held = self.pool(key[0]).held_by(key[1])
-        if quantity >= coming.left:
+        if quantity >= coming.wanted:
             self.coming.drop(key)
             return held
-        part = on_money_grid(held * quantity / coming.left)
-        coming.left -= quantity
+        part = on_money_grid(held * quantity / coming.wanted) if coming.left else ZERO
+        coming.less(min(quantity, coming.left))
         return part
 
     # -- books ----------------------------------------------------------------------------

@@ -157,8 +157,7 @@ class JointSymbol:
         for order, left, _ in at_work:
             if order.effect is not Effect.INCREASE:
                 continue
-            worth_at = self.closed_at_price if order.price is None else order.price
-            assert worth_at is not None
+            worth_at = self.price_decided_on if order.price is None else order.price
             shares = self._shares.get(first_id(order.order_id), ())
             if whose not in self.books.books:
                 yield Working(order.side, left, worth_at, self.stop_of(shares, order.side))
@@ -351,6 +350,13 @@ class JointSymbol:
         if row != self.row:
             price = self.instrument.price(float(self.dataset.bars.close[self.row]))
             self._closed = (self.row, price)
+        return price
+
+    @property
+    def price_decided_on(self) -> Decimal:
+        """The close that is being decided on; there is one."""
+        price = self.closed_at_price
+        assert price is not None
         return price
 
     @property

@@ -6,27 +6,31 @@ position, and said to the machine (``Withdrawn``):
 
 - a strategy that closes at market gives up its entries that are at market or have filled in part;
 - a newer exit takes the place of its exits that rest or take time, where its position has no room for both;
-- an exit goes, at once, with the position it is for; where a part of that is left, so much of it is offered again.
+- an exit goes, at once, with the position it is for; where a part of that is left, so much of it is offered again, and
+  more once the position has grown.
 
 An order of the account may be for several, and the net may end an order though
 the strategy's position stands (it went flat, or somebody's exit needed the room).
 What the others, or that strategy, still want of it is a want again at the same
 close, with its id, reservation, pair, life and what is left of its time. It is offered when no order
-that could still fill for it is left, so nothing fills twice.
+that could still fill for it is left, so nothing fills twice. A trigger that was touched by then is at market.
+
+What is at market and would trade against what is about to be sent is offered again with it, to meet it inside.
 
 What somebody loses otherwise than by its own word is told in ``withheld``.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from qts.domain.instant import Duration, Instant
+import numpy as np
+
+from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Order, OrderType, Side
 from qts.execution.client_ids import first_id
-from qts.execution.contracts import MAKES_ROOM, NOTHING_TO_REDUCE, POSITION_CLOSES, ExecutionResult
+from qts.execution.contracts import LIFE_ENDED, MAKES_ROOM, NOTHING_TO_REDUCE, POSITION_CLOSES, ExecutionResult
 from qts.execution.events import Withdrawn
 from qts.simulation.account_line import AccountLine
 from qts.simulation.joint_coming import Coming, OrderKey
@@ -40,6 +44,8 @@ POSITION_GONE: Final = "the position that it was to close has gone"
 _GAVE_UP: Final = "its strategy gave it up"
 _SPLIT: Final = "a part of the same order has to be offered again"
 _BY_THE_NET: Final = frozenset({MAKES_ROOM, NOTHING_TO_REDUCE})
+_TOLD: Final = frozenset({"", LIFE_ENDED, _GAVE_UP, _SPLIT, POSITION_GONE})
+"""Ends of an order of the account that lose nobody anything, or that were told as they were brought about."""
 
 
 class JointWithdrawing:
@@ -68,58 +74,85 @@ class JointWithdrawing:
         """The strategy closes its position at market, whole: entries that build it go with it. side: of the exit."""
         for key, coming in self._money.coming.of(strategy_id, symbol):
             is_building = not coming.closes and coming.side is side.opposite
-            if is_building and coming.parents and (coming.at_market or coming.has_filled):
+            if is_building and self._is_older(coming) and (coming.at_market or coming.has_filled):
                 self._given_up[key] = coming
 
-    def exits(self, strategy_id: str, order: Order, quantity: Decimal, position: Decimal) -> None:
+    def exits(self, strategy_id: str, order: Order, quantity: Decimal, position: Decimal, *, is_quick: bool) -> None:
         """So much of the exit goes out: those that wait make room where there is none for all. position: signed.
 
-        One that rests goes; of one that takes time what there is room for is offered again.
+        A limit goes, of the same answer too; of one that takes time what there is room for is offered again. is_quick:
+        it goes out next; so one that waits for a trigger is offered again for what is left for it then.
         """
+        others = {key: coming for key, coming in self._money.coming.of(strategy_id, order.symbol) if coming.closes}
         waiting = {
             key: coming
-            for key, coming in self._money.coming.of(strategy_id, order.symbol)
-            if coming.closes and coming.parents and coming.want is not None
-            if coming.takes_time or coming.want.type is OrderType.LIMIT
+            for key, coming in others.items()
+            if coming.is_limit or (coming.takes_time and self._is_older(coming))
         }
-        if waiting and sum((each.left for each in waiting.values()), start=quantity) > position.copy_abs():
+        held = position.copy_abs()
+        if (
+            waiting
+            and sum((each.wanted if each.takes_time else each.left for each in waiting.values()), quantity) > held
+        ):
             for key, coming in waiting.items():
                 (self._again if coming.takes_time else self._given_up)[key] = coming
+        if is_quick:
+            after = held - quantity - self._money.coming.leaving(strategy_id, order.symbol)
+            cut = (key for key, each in others.items() if each.trigger is not None and each.left > after > ZERO)
+            self._again.update((key, others[key]) for key in cut if self._is_older(others[key]))
 
     # -- what happened ------------------------------------------------------------------------
 
     def posted(self, each: JointSymbol) -> None:
         """Books of the symbol have changed: an exit that is more than is held is withdrawn before it can fill."""
         seen, self._postings[each.symbol] = self._postings[each.symbol], len(each.postings)
+        traded: dict[str, list[Decimal]] = {}
+        for _, posting in each.postings[seen:]:
+            if posting.quantity:
+                traded.setdefault(posting.strategy_id, []).append(posting.quantity)
         gone: dict[OrderKey, Coming] = {}
-        for strategy_id in {posting.strategy_id for _, posting in each.postings[seen:] if posting.quantity}:
+        for strategy_id, quantities in traded.items():
+            went = _went(each.books.books[strategy_id].position, quantities)
             for key, coming in self._money.coming.of(strategy_id, each.symbol):
-                too_much = coming.left - self._held(key, coming)
-                if coming.closes and coming.parents and not coming.withdrawn and too_much > ZERO:
-                    gone[key] = coming
-                    self._tell_lost(key, coming, too_much, POSITION_GONE)
+                if coming.closes and (key in self._again or (coming.parents and not coming.is_given_up)):
+                    held = ZERO if went else self._held(key, coming)
+                    if self._is_cut(key, coming, held):
+                        gone[key] = coming
         if gone:
             self._withdraw(gone, POSITION_GONE)
-            self._again.update((key, coming) for key, coming in gone.items() if self._held(key, coming))
+
+    def _is_cut(self, key: OrderKey, coming: Coming, held: Decimal) -> bool:
+        """Whether an exit is more than is held now, of which what is left is offered again."""
+        is_cut = coming.left > held or (coming.takes_time and not held)
+        if not held:
+            self._again.pop(key, None)
+            coming.give_up()  # what of it is asleep never wakes: another position is not its own
+        elif is_cut or (coming.sleeps and self._to_wait_for(key, coming) > coming.left):
+            self._again[key] = coming  # or its position has grown
+        if is_cut and (coming.at_market or not held):
+            self._tell_lost(key, coming, coming.wanted - held, POSITION_GONE)
+        return is_cut
 
     def look(self) -> bool:
         """See which orders the net ended since the last time; whether there is anything to be offered again."""
         results = self._line.controller.results
         for result in results[self._results :]:
             if result.reason in _BY_THE_NET:
-                self._again.update(self._still_wanted(result))
-            elif result.reason == POSITION_CLOSES:
-                for key, coming in self._still_wanted(result):
-                    self._tell_lost(key, coming, min(coming.left, result.quantity - result.filled), NET_TAKEN)
+                self._again.update((key, coming) for key, coming, _ in self._still_wanted(result))
+            elif result.reason not in _TOLD and not result.rest_wanted:
+                why = NET_TAKEN if result.reason == POSITION_CLOSES else result.reason
+                for key, coming, part in self._still_wanted(result):
+                    self._tell_lost(key, coming, part, why)
         self._results = len(results)
         return bool(self._again)
 
-    def _still_wanted(self, result: ExecutionResult) -> Iterator[tuple[OrderKey, Coming]]:
-        order = result.decision.order
+    def _still_wanted(self, result: ExecutionResult) -> Iterator[tuple[OrderKey, Coming, Decimal]]:
+        """Whose order ended, and at most how much of it did."""
+        order, left = result.decision.order, result.quantity - result.filled
         for share in self._symbols[order.symbol].shares_of(first_id(order.order_id)):
             coming = self._money.coming.find(share.key)
-            if coming is not None and not coming.withdrawn and coming.left > ZERO:
-                yield share.key, coming
+            if coming is not None and not coming.is_given_up and coming.left > ZERO:
+                yield share.key, coming, min(left, share.quantity, coming.left)
 
     def fit(self, each: JointSymbol, net: Decimal, at_market: Decimal, now: Instant) -> bool:
         """Whether orders that rest and only reduce are to be offered again: the net will have too little for them.
@@ -137,8 +170,27 @@ class JointWithdrawing:
             for record in resting:
                 for share in each.shares_of(first_id(record.order.parent_id)):
                     coming = self._money.coming.find(share.key)
-                    if coming is not None and not coming.withdrawn and coming.offered_at != now:
+                    if coming is not None and not coming.is_given_up and not coming.was_offered(now):
                         self._again[share.key] = coming
+        if len(self._again) == before:
+            return False
+        self.tell()
+        return True
+
+    def meet(self, each: JointSymbol, at_market: Decimal, now: Instant) -> bool:
+        """Whether orders at market are to be offered again: they would trade against what is about to be traded.
+
+        at_market: that, signed.
+        """
+        before = len(self._again)
+        for order, left, filled in self._line.controller.working(each.symbol):
+            fills_next = order.type is OrderType.MARKET or (order.type is OrderType.STOP and filled > ZERO)
+            if not fills_next or not left or order.side.sign * at_market >= ZERO:
+                continue
+            for share in each.shares_of(first_id(order.order_id)):
+                coming = self._money.coming.find(share.key)
+                if coming is not None and not coming.is_given_up and not coming.was_offered(now):
+                    self._again[share.key] = coming
         if len(self._again) == before:
             return False
         self.tell()
@@ -150,14 +202,17 @@ class JointWithdrawing:
         """Withdraw what was given up in this round, and what else there is of what is to be offered again."""
         given_up, self._given_up = self._given_up, {}
         if given_up:
+            for key in given_up:
+                self._again.pop(key, None)
             self._withdraw(given_up, _GAVE_UP)
-        if self._again:
-            self._withdraw({}, _SPLIT, tuple(self._again))
+        split = [key for key, coming in self._again.items() if not coming.was_offered(self._line.now)]
+        if split:
+            self._withdraw({}, _SPLIT, split)
 
     def _withdraw(self, gone: Mapping[OrderKey, Coming], why: str, split: Iterable[OrderKey] = ()) -> None:
         """Withdraw whole orders of the account; who shares one and has not given it up is to be offered it again."""
         for given_up in gone.values():
-            given_up.withdrawn = True
+            given_up.give_up()
         living = self._line.controller.decisions_on_the_way()
         orders: dict[str, None] = {}
         found = dict.fromkeys((*gone, *split))
@@ -167,7 +222,7 @@ class JointWithdrawing:
             coming = self._money.coming.find(key)
             if coming is None:
                 continue
-            if not coming.withdrawn:
+            if not coming.is_given_up:
                 self._again[key] = coming
             for order_id in coming.parents:
                 if order_id in living and order_id not in orders:
@@ -180,40 +235,71 @@ class JointWithdrawing:
 
     # -- offering again ---------------------------------------------------------------------------
 
-    def offers(self, now: Instant) -> Iterator[tuple[str, Want]]:
-        """Symbol and want of what is offered again: once at a close, and when no order may still fill for it."""
+    def wait(self, key: OrderKey, coming: Coming) -> None:
+        """What of it is asleep is to be offered again at the next close."""
+        self._again[key] = coming
+
+    def offers(self, now: Instant, where: str = "") -> Iterator[tuple[str, Want]]:
+        """Symbol and want of what is offered again: once at a close, and when no order may still fill for it.
+
+        where: of one symbol only.
+        """
         living = self._line.controller.decisions_on_the_way()
         again, self._again = self._again, {}
         room: dict[tuple[str, str, Side], Decimal] = {}  # what exits at market that are offered again may still close
         for key, coming in sorted(again.items()):
-            if coming.offered_at == now or any(order_id in living for order_id in coming.parents):
+            elsewhere = bool(where) and coming.symbol != where
+            if elsewhere or coming.was_offered(now) or any(order_id in living for order_id in coming.parents):
                 self._again[key] = coming
                 continue
-            want = coming.want
-            quantity = coming.left
-            if coming.closes:
+            quantity = coming.left if coming.is_quick else coming.wanted
+            if self._is_touched(coming):
+                coming.touch()
+            if coming.closes and not coming.at_market:
+                quantity = min(quantity, self._to_wait_for(key, coming))
+                if not quantity and self._held(key, coming) and not coming.is_over(now):
+                    self._again[key] = coming  # all of it goes out next, as far as the market lets it
+            elif coming.closes:
                 whose = (key[0], coming.symbol, coming.side)
-                held = room.get(whose) if coming.at_market else self._held(key, coming)
-                held = self._held_beside(key, coming, again) if held is None else held
+                held = room[whose] if whose in room else self._held_beside(key, coming, again)
                 quantity = max(ZERO, min(quantity, held))
-                if coming.at_market:
-                    room[whose] = held - quantity
-            is_over = self._money.coming.find(key) is not coming or not quantity
-            if want is None or is_over or (want.good_until is not None and want.good_until <= now):
+                room[whose] = held - quantity
+            if self._money.coming.find(key) is not coming or not quantity or coming.is_over(now):
                 continue
-            coming.withdrawn, coming.offered_at = False, now
-            yield coming.symbol, replace(want, quantity=quantity, working=_time_left(want, now - coming.begun_at))
+            want = coming.offered(now, quantity)
+            if want is not None:
+                yield coming.symbol, want
+
+    def _is_touched(self, coming: Coming) -> bool:
+        """Whether a bar touched its trigger since it was decided: an order that waited would be at market by now."""
+        trigger = coming.trigger
+        if trigger is None:
+            return False
+        each = self._symbols[coming.symbol]
+        bars = each.columns.bars
+        first = int(np.searchsorted(bars.opened_at, coming.begun_at))
+        passed = (bars.low if coming.side is Side.SELL else bars.high)[first : each.row + 1]
+        level = float(trigger)
+        return bool(((passed <= level) if coming.side is Side.SELL else (passed >= level)).any())
+
+    def _is_older(self, coming: Coming) -> bool:
+        """Whether it was decided at an earlier close than the present one."""
+        return coming.begun_at < self._line.now
 
     def _held(self, key: OrderKey, coming: Coming) -> Decimal:
         """What the strategy holds that the order's side would close, base units."""
         return self._symbols[coming.symbol].books.books[key[0]].opposing(coming.side)
+
+    def _to_wait_for(self, key: OrderKey, coming: Coming) -> Decimal:
+        """What of it does not go out next already."""
+        return max(ZERO, self._held(key, coming) - self._money.coming.leaving(key[0], coming.symbol))
 
     def _held_beside(self, key: OrderKey, coming: Coming, again: Mapping[OrderKey, Coming]) -> Decimal:
         """What of it no other exit at market closes that goes on meanwhile; again: what does not go on."""
         others = (
             each.left
             for other, each in self._money.coming.of(key[0], coming.symbol)
-            if each.closes and each.at_market and not each.withdrawn and other not in again
+            if each.closes and each.at_market and not each.is_given_up and other not in again
         )
         return self._held(key, coming) - sum(others, start=ZERO)
 
@@ -223,10 +309,12 @@ class JointWithdrawing:
         )
 
 
-def _time_left(want: Want, passed: Duration) -> Hashable:
-    """The way of working, over what is left of the time it was to take; ``JointDesk._as_want`` says what it is."""
-    if not isinstance(want.working, tuple):
-        return want.working
-    algorithm, urgency, horizon_ms = want.working
-    left = max(0, horizon_ms - passed)
-    return want.working if left == horizon_ms else (algorithm if left else None, urgency, left)
+def _went(position: Decimal, traded: Sequence[Decimal]) -> bool:
+    """Whether a book was flat or on the other side at some point of what it traded, last of all to ``position``."""
+    before = position - sum(traded, start=ZERO)
+    for quantity in traded:
+        after = before + quantity
+        if before and before * after <= ZERO:
+            return True
+        before = after
+    return False

@@ -19,7 +19,7 @@ from qts.market.bars import Floats, Instants
 from qts.risk.limit_words import GateWord, LimitWord
 from qts.risk.limits import Measured
 
-ENGINE = 6
+ENGINE = 7
 """Raised whenever the same inputs give another result than before."""
 _NOT_OF_A_TRIAL = frozenset({"data_source", "engine"})
 

@@ -142,7 +142,7 @@ class Outcome:
 
 @value
 class Arbitration:
-    """orders: those that reduce first. outcomes: one per want, by id."""
+    """orders: those first that reduce, then those that are an exit's. outcomes: one per want, by id."""
 
     orders: tuple[NetOrder, ...]
     crosses: tuple[Cross, ...]
@@ -303,7 +303,7 @@ def _crossed(wants: Sequence[Want], lot: Decimal) -> tuple[tuple[Cross, ...], li
 def _orders(
     left: Sequence[tuple[Want, Decimal]], net: Decimal, lot: Decimal, resting: Sequence[RestingLimit]
 ) -> tuple[NetOrder, ...]:
-    """Merged, split at zero, and those that reduce first. left: what each want sends; at market all on one side."""
+    """Merged, split at zero, and put in order. left: what each want sends; at market all on one side."""
     reducing = _reducing(left, net, lot, resting)
     groups: dict[_Terms, list[tuple[Want, Decimal]]] = {}
     for want, quantity in left:
@@ -328,7 +328,12 @@ def _orders(
     return tuple(
         sorted(
             orders,
-            key=lambda each: (each.effect is Effect.INCREASE, _TYPES.index(each.type), each.shares[0].key),
+            key=lambda each: (
+                each.effect is Effect.INCREASE,
+                each.effect is Effect.INCREASE and not any(share.closes for share in each.shares),
+                _TYPES.index(each.type),
+                each.shares[0].key,
+            ),
         )
     )
 
