@@ -30,11 +30,11 @@ demo: $(VENV)/.core ## set up, then run the whole journey on a synthetic market
 test: $(if $(filter true,$(CI)),cover,plain) ## run the test suite (CI=true: coverage floors too, and no test may skip)
 
 plain: $(VENV)/.dev
-	@$(VENV)/bin/python -m pytest -n $(PYTEST_WORKERS)
+	@$(VENV)/bin/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal
 
 cover: $(VENV)/.dev ## run the test suite and enforce the coverage floors
 	@rm -f .coverage .coverage.*
-	@$(VENV)/bin/python -m pytest -n $(PYTEST_WORKERS) --cov --cov-report=
+	@$(VENV)/bin/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --cov --cov-report=
 	@failed=; for layer in $(COVERED); do echo "branch coverage of $$layer, floor $(COVERAGE_FLOOR) %:"; \
 		$(VENV)/bin/coverage report --include="src/qts/$$layer/*" --skip-covered --show-missing \
 		--fail-under=$(COVERAGE_FLOOR) || failed="$$failed $$layer"; done; test -z "$$failed"
@@ -60,7 +60,7 @@ pages: $(VENV)/.dev
 	$(VENV)/bin/python -m tools.docs --check
 
 walls: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest -n $(PYTEST_WORKERS) tests/architecture
+	$(VENV)/bin/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal tests/architecture
 
 bench: $(BENCH_VENV)/.bench ## measure QTS beside its peers, in a venv of its own
 	@$(BENCH_VENV)/bin/python benchmarks/run.py $(FIGURES)

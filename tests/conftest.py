@@ -1,6 +1,12 @@
-"""What every test gets: a home of its own, one Hypothesis profile, real data if there is any, no quiet skip in CI."""
+"""What every test gets: a home of its own, one Hypothesis profile, real data if there is any, no quiet skip in CI.
+
+Coverage is measured of the tests that lie in the folders of the layers that have a floor. Those that go over the
+whole, or try a thousand examples, take 2.5 times as long under measurement, and the floors are reached without them.
+"""
 
 import os
+import sys
+import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
@@ -33,6 +39,36 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real market data absent: {folder} is no folder; set QTS_TEST_DATA")
     return folder
+
+
+MEASURED = frozenset({"domain", "golden", "risk", "execution", "scenarios", "simulation", "worlds"})
+"""Folders whose tests have to reach the floors. A test in them that need not, and takes long, is marked unmeasured."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "unmeasured: no coverage is measured of the test")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] not in MEASURED:
+            item.add_marker(pytest.mark.unmeasured)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """An unmeasured test and what it needs run untraced (pytest-cov's ``no_cover`` is without effect under xdist)."""
+    if item.get_closest_marker("unmeasured") is None:
+        return (yield)
+    tracing, in_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
+    try:
+        return (yield)
+    finally:
+        threading.settrace(in_threads)  # type: ignore[arg-type]
+        sys.settrace(tracing)
 
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,18 @@ def _of_symbol(made: Dataset, symbol: str) -> Dataset:
 
 
 @pytest.fixture(scope="session")
+def after_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home as ``qts demo`` leaves it, with what it answered in demo.json; to be copied, since a test may write."""
+    folder = tmp_path_factory.mktemp("after-demo") / ".qts"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QTS_HOME", str(folder))
+        made = qts("demo", "--output", "json")
+    assert made.exit_code == 0, made.output
+    (folder / "demo.json").write_text(made.stdout)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def stored_markets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with two synthetic markets and a world on the first."""
     from qts.adapters.stores.catalogue import Catalogue
@@ -79,6 +92,18 @@ def stored_markets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made_world = qts("world", "create", "w", "--policy", str(folder / "w.yaml"))
         assert made_world.exit_code == 0, made_world.output
     return folder
+
+
+@pytest.fixture(scope="session")
+def told_of_three(stored_markets: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What ``qts account backtest`` answers of the account that most tests begin with."""
+    from tests.cli.test_account import GOOD, account_file, answered
+
+    folder = tmp_path_factory.mktemp("three")
+    shutil.copytree(stored_markets, folder / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QTS_HOME", str(folder / "home"))
+        return answered("account", "backtest", account_file(folder, GOOD))
 
 
 @pytest.fixture

@@ -121,10 +121,10 @@ def test_the_page_says_what_happened_and_needs_nothing(markets: Path, tmp_path: 
     assert told["assumptions"][0] in shown
 
 
-def test_people_are_shown_the_same_numbers(markets: Path, tmp_path: Path) -> None:
+def test_people_are_shown_the_same_numbers(markets: Path, tmp_path: Path, told_of_three: dict[str, Any]) -> None:
     result = qts("account", "backtest", account_file(tmp_path, GOOD))
     assert result.exit_code == 0, result.output
-    told = answered("account", "backtest", account_file(tmp_path, GOOD))
+    told = told_of_three
     assert "add up to the account exactly" in result.stdout
     for row in (*told["strategies"], *told["symbols"], told["account"]):
         assert f"{Decimal(row['equity']):,.2f}" in result.stdout
@@ -141,7 +141,9 @@ def test_a_world_brings_market_window_and_costs_and_the_file_may_not(markets: Pa
     assert "account.yaml:4, interval" in message
 
 
-def test_one_that_fails_is_halted_with_its_line_and_the_others_go_on(markets: Path, tmp_path: Path) -> None:
+def test_one_that_fails_is_halted_with_its_line_and_the_others_go_on(
+    markets: Path, tmp_path: Path, told_of_three: dict[str, Any]
+) -> None:
     """Proves: P6-3"""
     bad = strategy_file(
         tmp_path,
@@ -158,7 +160,7 @@ def test_one_that_fails_is_halted_with_its_line_and_the_others_go_on(markets: Pa
         f"  - {{id: broken, strategy: {bad}, symbols: [SYNUSDT], capital: 5000}}\n"
         f"  - {{id: worse, strategy: {worse}, symbols: [OTHERUSDT], capital: 5000}}\n"
     )
-    without = answered("account", "backtest", account_file(tmp_path, GOOD))
+    without = told_of_three
     told = answered("account", "backtest", account_file(tmp_path, GOOD + more))
     assert {each["strategy_id"]: each["cause"] for each in told["halted"]} == {
         "broken": "exception",

@@ -5,6 +5,7 @@ Proves: P6-2, P6-3, P6-5
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,9 @@ WORDS = """operator:
 SCRIPTED = GOOD + WORDS
 
 
-def test_a_script_is_said_kept_shown_and_said_again(markets: Path, tmp_path: Path) -> None:
+def test_a_script_is_said_kept_shown_and_said_again(
+    markets: Path, tmp_path: Path, told_of_three: dict[str, Any]
+) -> None:
     told = answered("account", "backtest", account_file(tmp_path, SCRIPTED))
     words = told["operator"]
     outcomes = [each["outcome"] for each in words]
@@ -43,7 +46,7 @@ def test_a_script_is_said_kept_shown_and_said_again(markets: Path, tmp_path: Pat
     assert quarantine["fills"] > 1
     assert (Decimal(quarantine["capital"]), quarantine["total_return"]) == (0, None)
     assert {Decimal(each["position"]) for each in told["books"] if each["strategy_id"] == "quarantine"} == {0}
-    other = answered("account", "backtest", account_file(tmp_path, GOOD))
+    other = told_of_three
     assert other["operator"] == []
     assert told["run_id"] != other["run_id"]
     again = answered("account", "backtest", account_file(tmp_path, SCRIPTED))
@@ -64,10 +67,10 @@ def test_a_script_is_said_kept_shown_and_said_again(markets: Path, tmp_path: Pat
     assert explained.exit_code == 0, explained.output
 
 
-def test_a_transfer_moves_capital_and_no_sum(markets: Path, tmp_path: Path) -> None:
+def test_a_transfer_moves_capital_and_no_sum(markets: Path, tmp_path: Path, told_of_three: dict[str, Any]) -> None:
     """Proves: P4-3"""
     word = "operator:\n  - {at: 2021-06-01, who: ann, transfer: {from: breakout, to: revert, amount: AMOUNT}}\n"
-    plain = answered("account", "backtest", account_file(tmp_path, GOOD))
+    plain = told_of_three
     told = answered("account", "backtest", account_file(tmp_path, GOOD + word.replace("AMOUNT", "9000.25")))
     assert told["sums_equal"] is True
     assert told["account"]["capital"] == plain["account"]["capital"] == "60000.5"

@@ -1,6 +1,7 @@
 """The journey a new user takes, through the front door: demo, world, submit, run, report, verify."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,15 +45,13 @@ def answer(*words: str, code: int = 0) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(after_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which the demo has run."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QTS_HOME", str(folder))
-        first = qts("demo", "--output", "json")
-        assert first.exit_code == 0, first.output
-        (folder / "demo.json").write_text(first.stdout)
-        (folder / "cross.py").write_text(STRATEGY)
+    folder = tmp_path_factory.mktemp("journey") / "home"
+    shutil.copytree(after_demo, folder)
+    first = (after_demo / "demo.json").read_text()
+    (folder / "demo.json").write_text(first.replace(str(after_demo), str(folder)))
+    (folder / "cross.py").write_text(STRATEGY)
     return folder
 
 

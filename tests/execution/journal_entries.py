@@ -3,6 +3,7 @@
 from dataclasses import fields
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -56,6 +57,7 @@ RULED: dict[tuple[type, str], st.SearchStrategy[Any]] = {
 }
 
 
+@cache  # a property asks in every example
 def values(kind: type) -> st.SearchStrategy[Any]:
     """Any valid value of a contract, made from its fields' types."""
     hints = get_type_hints(kind)

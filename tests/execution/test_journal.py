@@ -19,6 +19,8 @@ from qts.execution.journal import GENESIS, Journal, JournalRow, RowKind, chained
 from qts.execution.journal_check import check_chain
 from tests.execution.journal_entries import KINDS, START, rows, values
 
+pytestmark = pytest.mark.unmeasured
+
 WHOLE = rows(30)
 
 

@@ -5,6 +5,7 @@ Proves: P4-2, P4-7, SX-3, SX-4
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import example, given, settings
 
 from qts.domain.instant import Instant
@@ -14,6 +15,8 @@ from qts.execution.journal import first_bad_row
 from qts.execution.state_machine import FINAL
 from tests.execution.front_desk import BTC, SYMBOL, replayed
 from tests.execution.nasty_story import SETTINGS, STORIES, Draw, Story
+
+pytestmark = pytest.mark.unmeasured
 
 RESTARTED: Draw = ("world", 3, 0)
 QUOTED: Draw = ("quote", 8, 1)

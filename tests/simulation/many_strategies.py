@@ -9,7 +9,8 @@ run that ends has added up) and at the end; and what a strategy-bar took.
 Every bar carries an order of all of them at once, and every wallet all they order.
 Who shares an account shares its market and its margin: what a bar too thin for
 the account's order fills is shared among those who want it. What a strategy
-holds then depends on who else trades, and these look at what they hold.
+holds then depends on who else trades, and these look at what they hold. Bars that
+are too thin are in thin_crowd.py.
 """
 
 import argparse

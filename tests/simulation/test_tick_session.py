@@ -18,6 +18,8 @@ from qts.simulation.queue_position import ProportionalQueue, QueueModel, RiskAdv
 from tests.market.tick_cases import BTC, MS, Depth, Top, Trade, ticks_of
 from tests.simulation.tick_desk import START, Desk, order
 
+pytestmark = pytest.mark.unmeasured
+
 BUY, SELL = Side.BUY, Side.SELL
 RISK, EVEN = RiskAdverseQueue(), ProportionalQueue()
 

@@ -24,6 +24,8 @@ from tests.generators import ALL_WAIVERS, INTERVAL, START, SYMBOL
 from tests.simulation.test_joint_guard import FRICTIONS, market
 from tests.simulation.test_shared_account_attacked import BIG_LONG, FREE, script, thin, together
 
+pytestmark = pytest.mark.unmeasured
+
 EXIT = sell(quantity=10, limit=105, good_for_bars=50)
 UP = [100] * 8 + [106] * 4
 SHORT = script({1: sell(quantity=30)})

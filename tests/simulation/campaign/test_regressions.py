@@ -13,6 +13,8 @@ import pytest
 from tests.simulation.campaign.subject import run, run_plan
 from tests.simulation.campaign.swarm import plan_from_json
 
+pytestmark = pytest.mark.unmeasured
+
 STORED = sorted((Path(__file__).parent / "regressions").glob("*.json"))
 
 
