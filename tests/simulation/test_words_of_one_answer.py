@@ -70,6 +70,8 @@ ANSWERS: dict[str, dict[int, Answer]] = {
     "limit, slowly": {**HELD, 4: [at(10), slowly(8)]},
     "slowly, close": {**HELD, 4: [slowly(5), close()]},
     "close, close": {**HELD, 4: [close(), close()]},
+    "buy, buy, close": {**HELD, 4: [buy(quantity=3), buy(quantity=2), close()]},
+    "buy slowly, close": {**HELD, 4: [buy(quantity=8, over_bars=4, algorithm="twap"), close()]},
 }
 
 
@@ -97,6 +99,13 @@ def test_an_answer_comes_to_what_it_comes_to_alone(said: str, others: dict[str, 
         assert mine == sum(quantity for _, quantity in alone_by_bar(dataset, script(words))), name
 
 
+@pytest.mark.parametrize("said", [name for name in ANSWERS if name.endswith("close")])
+def test_what_ends_with_a_close_ends_flat(said: str) -> None:
+    result = together(market([100] * 20), one=script(ANSWERS[said]))
+    assert result.books["one", SYMBOL].position == 0
+    assert sum(quantity for _, quantity in alone_by_bar(market([100] * 20), script(ANSWERS[said]))) == 0
+
+
 @pytest.mark.parametrize("rule", list(Rule))
 def test_what_an_answer_opens_and_closes_is_not_traded_and_is_no_ones_loss(rule: Rule) -> None:
     """Somebody sells at the same close: under no rule does that keep the answer from ending flat."""
@@ -117,5 +126,5 @@ def test_what_its_answer_closes_again_reserves_nothing() -> None:
 
 def test_an_exit_that_has_nothing_to_close_is_told() -> None:
     """Alone the machine refuses it with the same words: nothing is held when it goes out."""
-    result = together(market([100] * 8), one=script({4: [buy(quantity=3), close()]}))
+    result = together(market([100] * 8), one=script({4: [buy(quantity=3), sell(quantity=3)]}))
     assert [(each.quantity, each.reason) for each in result.withheld] == [(3, NOTHING_TO_REDUCE)]

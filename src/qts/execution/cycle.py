@@ -7,24 +7,23 @@ on the tick grid here (limits never worse than asked, stops and targets rounded
 toward the entry), and every order passes the gate here. Nothing is sent.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, TypeAlias
 
-from qts.domain.errors import StrategyError
 from qts.domain.instant import Duration, Instant
 from qts.domain.instrument import Instrument
 from qts.domain.money import ZERO, exact, plain
 from qts.domain.order import Effect, Order, OrderType, Side
 from qts.domain.refusal import RefusalCode
 from qts.domain.value import maker, value
+from qts.execution.answers import intents_of
 from qts.execution.contracts import OrderDecision, SplitAlgorithm, Urgency
 from qts.risk.gate import AccountState, Approved, NotSent, Objection, Refused, RiskGate
 from qts.risk.limit_desk import StagedLimits, judged
 from qts.risk.policy import RiskLimits
 from qts.risk.sizing import SizingFacts, quantity_allowed, quantity_for_stop
-from qts.strategy.intent import Action, Answer, Intent, Targets
+from qts.strategy.intent import Action, Answer, Intent
 
 
 @value
@@ -90,53 +89,16 @@ class DecisionCycle:
 
     def plan(self, answer: Answer, desk: Desk, now: Instant, limits: StagedLimits | None = None) -> Plan:
         """limits: asked of what the gate allows; None for none. Raises StrategyError for an answer nobody may give."""
-        ways, gate = self._ways, self._gate
+        ways, gate, state = self._ways, self._gate, desk.state
         draft = _Draft(ways, gate, desk, now, limits)
-        intents = (answer,) if isinstance(answer, Intent) else _intents(answer, ways.instrument, desk)
-        for intent in intents:
-            if intent.symbol is not None and intent.symbol != ways.instrument.symbol:
-                raise StrategyError(
-                    f"the strategy speaks of {intent.symbol!r}, the run trades {ways.instrument.symbol}",
-                    next_step="leave the symbol out, or run the strategy on that symbol's data",
-                )
-            objections = gate.before_intent("", intent, desk.state, now)
+        coming = state.position + desk.in_flight
+        for intent in intents_of(answer, ways.instrument, equity=state.equity, coming=coming, price=desk.last_price):
+            objections = gate.before_intent("", intent, state, now)
             if objections:
                 draft.object_to(objections)
                 continue
             draft.add(intent)
         return _plan(tuple(draft.orders), draft.protection, tuple(draft.not_sent), tuple(draft.decisions))
-
-
-def _intents(answer: Answer, instrument: Instrument, desk: Desk) -> Iterable[Intent]:
-    """What an answer that is no single intent stands for."""
-    match answer:
-        case None:
-            return ()
-        case Targets():
-            return _rebalancing(answer, instrument, desk)
-        case list() | tuple() if all(isinstance(item, Intent) for item in answer):
-            return answer
-    raise StrategyError(
-        f"on_bar returned {type(answer).__name__} {answer!r}",
-        next_step="return buy(...), sell(...), close(), protect(...), Targets({...}), a list of intents, or None",
-    )
-
-
-def _rebalancing(targets: Targets, instrument: Instrument, desk: Desk) -> Iterable[Intent]:
-    """The orders that take the position to its weight; changes below the instrument's minimum are skipped."""
-    for symbol, weight in targets.weights.items():
-        if symbol != instrument.symbol:
-            yield Intent(action=Action.CLOSE, symbol=symbol)  # refused by name, whatever the weight
-            continue
-        if weight == 0:
-            yield Intent(action=Action.CLOSE, reason="target 0")
-            continue
-        wanted = exact(float(weight)) * desk.state.equity / desk.last_price
-        change = wanted - desk.state.position - desk.in_flight
-        quantity = instrument.quantity_down(abs(change))
-        if quantity * desk.last_price >= instrument.notional_min and quantity > 0:
-            action = Action.BUY if change > 0 else Action.SELL
-            yield Intent(action=action, symbol=symbol, quantity=quantity, reason=f"target {weight}")
 
 
 _Pair: TypeAlias = tuple[Decimal | None, Decimal | None]

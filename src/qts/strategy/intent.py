@@ -216,7 +216,10 @@ def close(
     algorithm: str | None = None,
     urgent: bool = False,
 ) -> Intent:
-    """Close this strategy's whole position on the symbol; silently nothing when it is flat."""
+    """Close this strategy's whole position on the symbol; silently nothing when it is flat.
+
+    At market it overtakes what the same answer says at market before it, which is then not traded at all.
+    """
     return Intent(
         action=Action.CLOSE,
         symbol=symbol,
