@@ -15,7 +15,6 @@ from qts.domain.instant import Instant
 from qts.domain.money import ZERO, exact_arithmetic
 from qts.domain.order import Effect, Order
 from qts.execution.contracts import OrderDecision
-from qts.risk.capital_changes import PoolState
 from qts.risk.gate import AccountState, Approved, RiskGate
 from qts.risk.limit_state import ACCOUNT
 from qts.risk.limit_words import GateWord
@@ -141,13 +140,20 @@ class JointDesk:
         return coming is not None and not coming.is_given_up
 
     def drop_crosses(self, each: JointSymbol, now: Instant) -> None:
-        """What was to be crossed and may not be opened any more, since somebody stopped the account or a strategy."""
+        """What was to be crossed and may not be opened any more, since somebody stopped the account or a strategy.
+
+        Whoever was to meet it and may go on is offered it again.
+        """
         is_open = not each.flattening and self._line.controller.account.why_no_increase(each.symbol, "") is None
-        each.drop_entries(lambda who: is_open and self._money.pool(who).state is PoolState.ACTIVE)
+        each.drop_entries(lambda who: is_open and self._money.may_open(who))
         dropped, each.dropped = each.dropped, []
-        for share in dropped:
-            reason = "what was to be crossed waited, and may not be opened any more"
-            self._withhold(each, share.strategy_id, share.quantity, reason, now)
+        for share, may_go_on in dropped:
+            coming = self._money.coming.find(share.key)
+            if coming is not None and may_go_on:
+                self.withdrawing.wait(share.key, coming)
+            else:
+                reason = "what was to be crossed waited, and may not be opened any more"
+                self._withhold(each, share.strategy_id, share.quantity, reason, now)
 
     def release_ended(self) -> None:
         """What orders reserved that have ended since this was done last is free again."""

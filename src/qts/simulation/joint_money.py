@@ -90,6 +90,9 @@ class JointMoney:
     def pool(self, strategy_id: str) -> Pool:
         return self.capital.pools[self._keys[strategy_id]]
 
+    def may_open(self, strategy_id: str) -> bool:
+        return self.pool(strategy_id).state is PoolState.ACTIVE
+
     def set_state(self, strategy_id: str, state: PoolState, by: str, reason: str) -> None:
         """From now on the strategy's pool is in this state."""
         self._happened(StateSet(self._keys[strategy_id], state, by, reason))

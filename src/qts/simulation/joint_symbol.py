@@ -84,7 +84,7 @@ class JointSymbol:
         self.pairs: dict[str, OwnPair] = {}
         self.postings: list[tuple[int, Posting]] = []
         self.crossing: list[Cross] = []
-        self.dropped: list[Share] = []  # of crosses that were undone, until they are told of
+        self.dropped: list[tuple[Share, bool]] = []  # of crosses that were undone, each with whether it may go on
         self.fills = 0
         self.row = -1
         self.flattening = False
@@ -192,7 +192,8 @@ class JointSymbol:
             if any(not share.closes and not may_open(share.strategy_id) for share in (cross.buyer, cross.seller))
         ]
         self.crossing = [cross for cross in self.crossing if cross not in dropped]
-        self.dropped += [share for cross in dropped for share in (cross.buyer, cross.seller)]
+        shares = [share for cross in dropped for share in (cross.buyer, cross.seller)]
+        self.dropped += [(share, share.closes or may_open(share.strategy_id)) for share in shares]
 
     def close_flat(self, price: Decimal) -> None:
         """Where the net is flat, no order is needed to close every book: they close against each other."""

@@ -40,6 +40,7 @@ from qts.simulation.joint_symbol import JointSymbol
 from qts.strategy.arbitration import Want
 
 NET_TAKEN: Final = "the account's stop, target or liquidation took the net out, and entries that waited on its side"
+STOPPED: Final = "its strategy may open nothing any more"
 POSITION_GONE: Final = "the position that it was to close has gone"
 _GAVE_UP: Final = "its strategy gave it up"
 _SPLIT: Final = "a part of the same order has to be offered again"
@@ -236,7 +237,7 @@ class JointWithdrawing:
     # -- offering again ---------------------------------------------------------------------------
 
     def wait(self, key: OrderKey, coming: Coming) -> None:
-        """What of it is asleep is to be offered again at the next close."""
+        """It, or what of it is asleep, is to be offered again at the next close."""
         self._again[key] = coming
 
     def offers(self, now: Instant, where: str = "") -> Iterator[tuple[str, Want]]:
@@ -251,6 +252,10 @@ class JointWithdrawing:
             elsewhere = bool(where) and coming.symbol != where
             if elsewhere or coming.was_offered(now) or any(order_id in living for order_id in coming.parents):
                 self._again[key] = coming
+                continue
+            if not coming.closes and not self._money.may_open(key[0]):
+                self._tell_lost(key, coming, coming.wanted, STOPPED)
+                coming.give_up()
                 continue
             quantity = coming.left if coming.is_quick else coming.wanted
             if self._is_touched(coming):
