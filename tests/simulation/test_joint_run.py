@@ -57,6 +57,15 @@ class Spread(Strategy):
         return close(over_bars=2, urgent=True) if view.is_long and view.bar_number % 12 == 6 else None
 
 
+def merged(trades: list[tuple[int, Decimal, Decimal, Decimal, Decimal]]) -> list[tuple[object, ...]]:
+    """What was traded at one instant, on one side, at one price: quantity, fee and P&L added up."""
+    found: dict[tuple[int, Decimal, bool], tuple[Decimal, Decimal, Decimal]] = {}
+    for at, quantity, price, fee, pnl in trades:
+        before = found.get((at, price, quantity > 0), (Decimal(0), Decimal(0), Decimal(0)))
+        found[at, price, quantity > 0] = (before[0] + quantity, before[1] + fee, before[2] + pnl)
+    return [(*where, *sums) for where, sums in found.items()]
+
+
 @pytest.mark.parametrize("kind", [MovingAverageCross, DonchianBreakout, RsiReversion, Alternating, Stopped, Spread])
 def test_a_strategy_alone_on_the_account_is_what_it_is_in_a_backtest(kind: type[Strategy]) -> None:
     dataset = synthetic(7, 900)
@@ -74,7 +83,9 @@ def test_a_strategy_alone_on_the_account_is_what_it_is_in_a_backtest(kind: type[
         for fill in alone.fills
     ]
     assert len(wanted) > 4
-    assert got == wanted
+    assert merged(got) == merged(wanted)
+    if kind is not Spread:  # whose parts due at one open are one order of the account
+        assert got == wanted
     np.testing.assert_array_equal(result.by_strategy["only"], alone.equity)
     adds_up(result)
 

@@ -12,13 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qts.domain.virtual_books import PostingKind
+from qts.market.dataset import Dataset
 from qts.simulation.joint_result import JointResult
 from qts.strategy.arbitration import Rule
 from qts.strategy.intent import Answer, Intent, buy, close, sell
 from tests.generators import SYMBOL
 from tests.simulation.test_exits_that_wait import rows
 from tests.simulation.test_shared_account_attacked import FREE, held, market, script, thin, together
-from tests.simulation.test_what_rests_goes_with_its_position import alone, nobodys
+from tests.simulation.test_what_rests_goes_with_its_position import alone, alone_by_bar, nobodys
+from tests.simulation.test_words_of_one_answer import added
 
 
 def slowly(side: str, quantity: float, bars: int = 4) -> Intent:
@@ -41,14 +43,17 @@ def by_bar(result: JointResult, who: str) -> dict[int, Decimal]:
     return found
 
 
+def in_bars(quantity: float, side: str, dataset: Dataset) -> dict[int, Decimal]:
+    """What an order over four bars trades in a run of its own."""
+    return added(alone_by_bar(dataset, script({1: slowly(side, quantity)})))
+
+
 @pytest.mark.parametrize("said", [1, 2, 3], ids=["at the same close", "a bar later", "two bars later"])
 def test_only_what_is_due_of_it_meets_what_stands_against_it(said: int) -> None:
     """Eight are bought over four bars; somebody sells ten, and has them all at the next open."""
     result = together(market([100] * 12), a=script({1: slowly("buy", 8)}), b=script({said: sell(quantity=10)}))
     assert by_bar(result, "b") == {said + 1: -10}
-    bought = by_bar(result, "a")
-    assert (sum(bought.values()), max(bought)) == (8, 6), "as alone: until the sixth bar"
-    assert all(each < 3 for each in bought.values()), "and never much more than a quarter of it in a bar"
+    assert by_bar(result, "a") == in_bars(8, "buy", market([100] * 12)), "as alone: a fifth of it in each of five bars"
     met = [each for row, each in result.postings[SYMBOL] if each.kind is PostingKind.CROSS and row == said + 1]
     assert met, "what was due met inside"
     assert all(len(each) == 1 for each in sides(result).values())
@@ -59,16 +64,15 @@ def test_two_that_take_time_meet_a_part_in_every_bar() -> None:
     result = together(market([100] * 12), a=script({1: slowly("buy", 8)}), b=script({1: slowly("sell", 8)}))
     assert sum(result.fills.values()) == 0
     assert by_bar(result, "a") == {row: -quantity for row, quantity in by_bar(result, "b").items()}
-    assert len(by_bar(result, "a")) == 4
-    assert sum(by_bar(result, "a").values()) == 8
+    assert by_bar(result, "a") == in_bars(8, "buy", market([100] * 12))
 
 
 def test_the_larger_of_two_that_take_time_trades_a_part_in_every_bar() -> None:
-    """What is due beyond the other's is sent at each close, and stays out until it has filled."""
+    """What is due beyond the other's is sent at each close."""
     result = together(market([100] * 12), a=script({1: slowly("buy", 8)}), b=script({1: slowly("sell", 16)}))
-    assert by_bar(result, "a") == dict.fromkeys(range(2, 6), 2)
-    assert by_bar(result, "b") == dict.fromkeys(range(2, 6), -4)
-    assert result.fills[SYMBOL] == 4
+    assert by_bar(result, "a") == in_bars(8, "buy", market([100] * 12)) == dict.fromkeys(range(2, 7), Decimal("1.6"))
+    assert by_bar(result, "b") == in_bars(16, "sell", market([100] * 12)) == dict.fromkeys(range(2, 7), Decimal("-3.2"))
+    assert result.fills[SYMBOL] == 5
 
 
 def test_what_is_not_due_is_given_up_with_the_position_it_builds() -> None:
@@ -81,9 +85,9 @@ def test_what_is_not_due_is_given_up_with_the_position_it_builds() -> None:
 
 def test_an_urgent_one_is_due_in_half_of_its_time() -> None:
     urgent = buy(quantity=8, over_bars=8, algorithm="twap", urgent=True)
-    result = together(market([100] * 14), a=script({1: urgent}), b=script({1: sell(quantity=10)}))
-    assert by_bar(result, "a")[2] == 2
-    assert sum(by_bar(result, "a").values()) == sum(alone(market([100] * 14), script({1: urgent}))) == 8
+    dataset, one = market([100] * 14), script({1: urgent})
+    result = together(dataset, a=one, b=script({1: sell(quantity=10)}))
+    assert by_bar(result, "a") == added(alone_by_bar(dataset, one)) == dict.fromkeys(range(2, 7), Decimal("1.6"))
 
 
 def test_a_limit_that_is_worked_over_bars_is_not_due_by_time() -> None:

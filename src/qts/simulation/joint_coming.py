@@ -13,11 +13,13 @@ from typing import TypeAlias
 from qts.domain.instant import Duration, Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, OrderType, Side
-from qts.execution.contracts import Urgency
 from qts.strategy.arbitration import Want
 
 OrderKey: TypeAlias = tuple[str, str]
 """The strategy's id, and its own order's."""
+
+Schedule: TypeAlias = tuple[tuple[Duration, Decimal], ...]
+"""Of an order that takes time: how long after its start so many base units are due."""
 
 
 class Coming:
@@ -28,17 +30,21 @@ class Coming:
     it went, and it is a want once more. ``touch``: it waited for a trigger, and waits no more.
 
     Of an exit that waits for a price, what its position has no room for is asleep: neither on its way nor lost, since
-    the position may grow again. So is what is not due yet of an order that takes time, while others stand against it.
+    the position may grow again. So is what is not due yet of an order at market that takes time (is_slow): the machine
+    is given what is due of it at each close, by the schedule that it would have had by itself.
 
     left: base units that may still fill; wanted: with what is asleep. price: what a unit of it is counted at, quote.
-    closes: it takes the strategy's own book down. at_market: it fills next, or over bars (takes_time). has_filled:
-    some of it has. parents: orders of the account that it is part of. begun_at: when it was decided.
+    closes: it takes the strategy's own book down. at_market: what is left of it fills next. has_filled: some of it has.
+    parents: orders of the account that it is part of. begun_at: when it was decided.
     """
 
     __slots__ = (
         "_asleep",
         "_given_up",
         "_offered_at",
+        "_schedule",
+        "_starts_at",
+        "_total",
         "_want",
         "at_market",
         "begun_at",
@@ -49,7 +55,6 @@ class Coming:
         "price",
         "side",
         "symbol",
-        "takes_time",
     )
 
     def __init__(self, order: Order, quantity: Decimal, price: Decimal) -> None:
@@ -60,13 +65,15 @@ class Coming:
         self.closes = order.effect is Effect.REDUCE
         self.at_market = order.type is OrderType.MARKET
         self.has_filled = False
-        self.takes_time = False
         self.parents: list[str] = []
         self.begun_at = order.created_at
         self._want: Want | None = None
         self._offered_at: Instant | None = None
         self._given_up = False
         self._asleep = ZERO
+        self._total = quantity
+        self._schedule: Schedule = ()
+        self._starts_at: Instant | None = None
 
     # -- where it is ----------------------------------------------------------------------
 
@@ -75,14 +82,22 @@ class Coming:
         return self._given_up
 
     @property
-    def is_quick(self) -> bool:
-        """Whether it fills at the next open, as far as the market lets it."""
-        return self.at_market and not self.takes_time
-
-    @property
     def is_slow(self) -> bool:
         """Whether it fills over bars, at whatever price there is."""
-        return self.at_market and self.takes_time
+        return bool(self._schedule)
+
+    @property
+    def has_started(self) -> bool:
+        """Of a slow one, whether its schedule runs."""
+        return self._starts_at is not None
+
+    def due(self, now: Instant) -> Decimal:
+        """How much of a slow one should have filled by the next open and has not, base units."""
+        if self._starts_at is None:
+            return ZERO
+        after = now - self._starts_at
+        planned = sum((quantity for starts, quantity in self._schedule if starts <= after), start=ZERO)
+        return min(max(planned - (self._total - self.wanted), ZERO), self.wanted)
 
     @property
     def is_limit(self) -> bool:
@@ -117,10 +132,24 @@ class Coming:
 
     # -- what becomes of it -----------------------------------------------------------------
 
-    def decided(self, want: Want, *, takes_time: bool) -> None:
-        """want: it, as arbitration is given it."""
+    def decided(self, want: Want, schedule: Schedule = ()) -> None:
+        """want: all of it, as arbitration is given it. schedule: of a slow one."""
         self._want = want
-        self.takes_time = takes_time
+        self._schedule = schedule
+
+    def start(self, now: Instant) -> None:
+        """The schedule of a slow one runs from now on."""
+        self._starts_at = now
+
+    def wake(self, quantity: Decimal) -> None:
+        """So much of a slow one is on its way, and the rest asleep."""
+        self.left, self._asleep = quantity, self.wanted - quantity
+
+    def sleep_less(self, quantity: Decimal) -> Decimal:
+        """At most so much of what is asleep is not wanted any more; how much."""
+        quantity = min(quantity, self._asleep)
+        self._asleep -= quantity
+        return quantity
 
     def sleep(self, quantity: Decimal) -> None:
         """There is no position for so much of an exit that waits, or there will be none."""
@@ -142,22 +171,6 @@ class Coming:
             self._want = replace(self._want, type=OrderType.MARKET, price=None, good_until=None)
             self.at_market = True
 
-    def only_due(self, now: Instant, bar: Duration, lot: Decimal) -> Want | None:
-        """Of one that takes time, what is due in the next bar, at market; the rest sleeps, and is offered again.
-
-        Even over the time that is left, and on the lot grid: a lot at least. bar: how long one is.
-        """
-        if self._want is None or not isinstance(self._want.working, tuple):
-            return None
-        _, urgency, horizon_ms = self._want.working
-        time_left = horizon_ms - (now - self.begun_at)
-        time_left = time_left // 2 if urgency is Urgency.URGENT else time_left  # as the machine takes it
-        due = self.left if time_left <= bar else max(lot, self.left * bar // (time_left * lot) * lot)
-        self._asleep += self.left - due
-        self.left = due
-        self._offered_at = now
-        return replace(self._want, quantity=due, working=None)
-
     def offered(self, now: Instant, quantity: Decimal) -> Want | None:
         """It, as a want once more, over what is left of its time; None for one that was never decided.
 
@@ -165,7 +178,7 @@ class Coming:
         """
         if self._want is None:
             return None
-        self._asleep = self.wanted - quantity if self.closes and not self.at_market else ZERO
+        self._asleep = self.wanted - quantity if self.is_slow or (self.closes and not self.at_market) else ZERO
         self.left = quantity
         self._given_up, self._offered_at = False, now
         return replace(self._want, quantity=quantity, working=_time_left(self._want, now - self.begun_at))
@@ -198,6 +211,13 @@ class OnTheirWay:
             if each.symbol == symbol:
                 yield (strategy_id, order_id), each
 
+    def triggers(self) -> Iterator[Coming]:
+        """Orders that wait for a trigger."""
+        for orders in self._of.values():
+            for each in orders.values():
+                if each.trigger is not None:
+                    yield each
+
     def drop(self, key: OrderKey) -> None:
         self._of[key[0]].pop(key[1], None)
 
@@ -212,7 +232,7 @@ class OnTheirWay:
     def leaving(self, strategy_id: str, symbol: str) -> Decimal:
         """How much of what is held on the symbol goes out next, base units; an exit that waits may never fill."""
         mine = (each for each in self._of[strategy_id].values() if each.symbol == symbol)
-        return sum((each.left for each in mine if each.closes and each.is_quick), start=ZERO)
+        return sum((each.left for each in mine if each.closes and each.at_market), start=ZERO)
 
     def filling_next(self, strategy_id: str, symbol: str) -> Decimal:
         """What orders at market still bring to the symbol's book, signed base units."""

@@ -32,7 +32,7 @@ from qts.simulation.joint_terms import JointTerms, Member
 from qts.simulation.joint_wants import JointWants
 from qts.simulation.joint_withdrawing import JointWithdrawing
 from qts.simulation.stop_recheck import WHY
-from qts.strategy.arbitration import Arbitration, NetOrder, Trading, Want, arbitrate, cut
+from qts.strategy.arbitration import Arbitration, NetOrder, Outcome, Trading, Want, arbitrate, cut
 from qts.strategy.multiplexer import Said
 
 
@@ -95,6 +95,7 @@ class JointDesk:
         fired += [left for left in leaving if (left[0].symbol, left[1]) not in stopped]
         with exact_arithmetic():
             self.limits.mark(now)
+        self.withdrawing.wake(now)
         if not self.withdrawing.look() and not answers and not fired:
             return ()
         with exact_arithmetic():
@@ -175,13 +176,14 @@ class JointDesk:
         book = each.venue.book
         is_open = self._line.controller.account.why_no_increase(each.symbol, "") is None
         trading = Trading.OPEN if is_open else Trading.CLOSED
-        found = self._matched(each, wants, trading, now)
+        found = self._arbitrate(each, wants, trading)
         while is_open and self._makes_others_offered(each, at_market(found), now):
             wants += [want for _, want in self.withdrawing.offers(now, each.symbol)]
-            found = self._matched(each, wants, trading, now)
+            found = self._arbitrate(each, wants, trading)
         for outcome in found.outcomes:
             if outcome.withheld:
-                self._withhold(each, outcome.strategy_id, outcome.withheld, outcome.reason, now)
+                lost = self._lost_with(outcome, now)
+                self._withhold(each, outcome.strategy_id, outcome.withheld + lost, outcome.reason, now)
         each.crossing += found.crosses
         for cross in found.crosses:
             self._goes(cross.buyer, cross.seller)
@@ -199,20 +201,16 @@ class JointDesk:
         fits = self.withdrawing.fit(each, self._left_of_net(each), traded, now)
         return self.withdrawing.meet(each, traded, now) or fits
 
-    def _matched(self, each: JointSymbol, wants: list[Want], trading: Trading, now: Instant) -> Arbitration:
-        """Where somebody stands against what takes time, only what is due of that in the next bar is a want."""
-        found = self._arbitrate(each, wants, trading)
-        slow = {want.key: coming for want in wants if (coming := self._money.coming.find(want.key)) and coming.is_slow}
-        if not any(outcome.crossed and (outcome.strategy_id, outcome.order_id) in slow for outcome in found.outcomes):
-            return found
-        interval_ms = each.dataset.bars.interval_ms
-        for place, want in enumerate(wants):
-            if want.key in slow:
-                due = slow[want.key].only_due(now, interval_ms, each.instrument.lot)
-                if due is not None:
-                    wants[place] = due
-                    self.withdrawing.wait(want.key, slow[want.key])
-        return self._arbitrate(each, wants, trading)
+    def _lost_with(self, outcome: Outcome, now: Instant) -> Decimal:
+        """What is not due yet of an order that takes time goes with its first part, where the rule withholds that."""
+        key = (outcome.strategy_id, outcome.order_id)
+        coming = self._money.coming.find(key)
+        if coming is None or coming.begun_at != now or outcome.withheld != outcome.wanted:
+            return ZERO
+        asleep = coming.asleep if coming.is_slow else ZERO
+        if asleep:
+            self._money.less(key, coming.wanted)
+        return asleep
 
     def _arbitrate(self, each: JointSymbol, wants: list[Want], trading: Trading) -> Arbitration:
         return arbitrate(

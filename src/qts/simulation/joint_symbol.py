@@ -13,7 +13,7 @@ at the close of that bar (``fired``): a bar does not tell when it was touched.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -48,14 +48,12 @@ _EFFECTS: Final = {True: Effect.REDUCE, False: Effect.INCREASE}
 _FORCED: Final = {Cause.LIQUIDATION: PostingKind.LIQUIDATION, Cause.ADL: PostingKind.ADL}
 
 
+@dataclass(slots=True)
 class OwnPair:
     """A strategy's own stop and target for what it holds; None for none."""
 
-    __slots__ = ("stop", "target")
-
-    def __init__(self, stop: Decimal | None, target: Decimal | None) -> None:
-        self.stop = stop
-        self.target = target
+    stop: Decimal | None
+    target: Decimal | None
 
 
 class JointSymbol:
@@ -186,14 +184,14 @@ class JointSymbol:
 
     def drop_entries(self, may_open: Callable[[str], bool]) -> None:
         """Undo, on both sides, crosses that wait and would open something for a strategy that may not any more."""
-        dropped = [
-            cross
-            for cross in self.crossing
-            if any(not share.closes and not may_open(share.strategy_id) for share in (cross.buyer, cross.seller))
-        ]
-        self.crossing = [cross for cross in self.crossing if cross not in dropped]
-        shares = [share for cross in dropped for share in (cross.buyer, cross.seller)]
-        self.dropped += [(share, share.closes or may_open(share.strategy_id)) for share in shares]
+        kept = []
+        for cross in self.crossing:
+            shares = [(share, share.closes or may_open(share.strategy_id)) for share in (cross.buyer, cross.seller)]
+            if all(may_go_on for _, may_go_on in shares):
+                kept.append(cross)
+            else:
+                self.dropped += shares
+        self.crossing = kept
 
     def close_flat(self, price: Decimal) -> None:
         """Where the net is flat, no order is needed to close every book: they close against each other."""

@@ -20,6 +20,7 @@ from qts.risk.limit_words import GateWord
 from qts.simulation.account_line import AccountLine
 from qts.simulation.joint_limits import JointLimits
 from qts.simulation.joint_money import JointMoney
+from qts.simulation.joint_orders import schedule_of
 from qts.simulation.joint_standing import Standings
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import JointTerms, Member
@@ -96,7 +97,7 @@ class JointWants:
         )
         self._withdrawing.exits(strategy_id, order, quantity, position, is_quick=True)
         self._money.exit(strategy_id, order, quantity, each.price_decided_on)
-        return [self._as_want(strategy_id, order, quantity)]
+        return self._as_wants(strategy_id, order, quantity)
 
     def of(self, said: Said, now: Instant) -> list[Want]:
         """What the strategy's own book makes of its words: sized, judged by its rules and limits, then ``_let_out``."""
@@ -116,9 +117,11 @@ class JointWants:
             self._limits.blocked(GateWord.no(now, strategy_id, each.symbol, wish.codes, wish.detail))
         return self._let_out(each, strategy_id, plan, desk, now)
 
-    def _as_want(
+    def _as_wants(
         self, strategy_id: str, order: Order, quantity: Decimal, decision: OrderDecision | None = None
-    ) -> Want:
+    ) -> list[Want]:
+        """What of the order is wanted now: all of it, or of one that takes time what is due."""
+        waits = order.type is not OrderType.MARKET
         want = Want(
             strategy_id,
             order.order_id,
@@ -130,12 +133,19 @@ class JointWants:
             priority=self._members[strategy_id].priority if strategy_id in self._members else 0,
             good_until=order.good_until,
             reason=order.reason,
-            working=None if decision is None else (decision.algorithm, decision.urgency, decision.horizon_ms),
+            working=(decision.algorithm, decision.urgency, decision.horizon_ms) if decision and waits else None,
         )
         coming = self._money.coming.find(want.key)
         assert coming is not None
-        coming.decided(want, takes_time=decision is not None and decision.horizon_ms > 0)
-        return want
+        takes_time = decision is not None and not waits and (decision.horizon_ms or decision.algorithm is not None)
+        schedule = (
+            schedule_of(decision, quantity, self._symbols[order.symbol].dataset) if decision and takes_time else ()
+        )
+        coming.decided(want, schedule)
+        if not schedule:
+            return [want]
+        due = self._withdrawing.due_first(want.key, coming)
+        return [replace(want, quantity=due)] if due else []
 
     def _let_out(self, each: JointSymbol, strategy_id: str, plan: Plan, desk: Desk, now: Instant) -> list[Want]:
         """Of what its limits let through, what leaves more than is leaving, and what its pool can pay for."""
@@ -158,11 +168,10 @@ class JointWants:
                 if not waits:
                     self._not_opened(found, order.side, order.quantity - quantity)
                     closing += quantity
-                is_quick = not (waits or decision.horizon_ms)
-                self._withdrawing.exits(strategy_id, order, quantity, position, is_quick=is_quick)
-                leaving += quantity if is_quick else ZERO
+                self._withdrawing.exits(strategy_id, order, quantity, position, is_quick=not waits)
                 money.exit(strategy_id, order, quantity, price)
-                found.append(self._as_want(strategy_id, order, quantity, decision))
+                found += self._as_wants(strategy_id, order, quantity, decision)
+                leaving = money.coming.leaving(strategy_id, each.symbol)
                 continue
             if freed is None:
                 freed = self._freed(desk) if held and closing >= held else ZERO
@@ -172,7 +181,7 @@ class JointWants:
                 continue
             freed = max(ZERO, freed - money.costs(order, order.quantity, price))
             each.will_protect(strategy_id, order.order_id, order.stop_loss, order.take_profit)
-            found.append(self._as_want(strategy_id, order, order.quantity, decision))
+            found += self._as_wants(strategy_id, order, order.quantity, decision)
         return [self._for_position(want, held - leaving if leaving < held else held) for want in found]
 
     def _for_position(self, want: Want, held: Decimal) -> Want:
@@ -188,7 +197,7 @@ class JointWants:
         for place in reversed(range(len(found))):
             want = found[place]
             coming = self._money.coming.find(want.key)
-            if want.closes or want.side is side or coming is None or not coming.is_quick:
+            if want.closes or want.side is side or coming is None or coming.is_slow or not coming.at_market:
                 continue
             part = min(quantity, want.quantity)
             if not part:

@@ -15,7 +15,8 @@ What the others, or that strategy, still want of it is a want again at the same
 close, with its id, reservation, pair, life and what is left of its time. It is offered when no order
 that could still fill for it is left, so nothing fills twice. A trigger that was touched by then is at market.
 
-What is at market and would trade against what is about to be sent is offered again with it, to meet it inside.
+What is at market and would trade against what is about to be sent is offered again with it, to meet it inside. What
+takes time is never at the venue whole: what is due of it is offered at each close, beside what did not fill yet.
 
 What somebody loses otherwise than by its own word is told in ``withheld``.
 """
@@ -29,6 +30,7 @@ import numpy as np
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Order, OrderType, Side
+from qts.domain.virtual_books import PostingKind
 from qts.execution.client_ids import first_id
 from qts.execution.contracts import LIFE_ENDED, MAKES_ROOM, NOTHING_TO_REDUCE, POSITION_CLOSES, ExecutionResult
 from qts.execution.events import Withdrawn
@@ -45,6 +47,9 @@ POSITION_GONE: Final = "the position that it was to close has gone"
 _GAVE_UP: Final = "its strategy gave it up"
 _SPLIT: Final = "a part of the same order has to be offered again"
 _BY_THE_NET: Final = frozenset({MAKES_ROOM, NOTHING_TO_REDUCE})
+_TAKES_THE_NET: Final = frozenset(
+    {PostingKind.STOP_LOSS, PostingKind.TAKE_PROFIT, PostingKind.LIQUIDATION, PostingKind.ADL}
+)
 _TOLD: Final = frozenset({"", LIFE_ENDED, _GAVE_UP, _SPLIT, POSITION_GONE})
 """Ends of an order of the account that lose nobody anything, or that were told as they were brought about."""
 
@@ -61,13 +66,14 @@ class JointWithdrawing:
         self._withheld = withheld
         self._given_up: dict[OrderKey, Coming] = {}  # by its strategy's words of this round, and not yet told
         self._again: dict[OrderKey, Coming] = {}  # to be offered again
+        self._slow: dict[OrderKey, Coming] = {}  # what takes time, and is not all due yet
         self._results = 0  # how many ends of executions have been looked at
         self._postings = dict.fromkeys(symbols, 0)  # and how many postings
 
     @property
     def kept(self) -> Mapping[OrderKey, Coming]:
         """What is on its way although no order of the account is."""
-        return self._again
+        return {key: each for key, each in (self._slow | self._again).items() if not each.is_given_up}
 
     # -- what a strategy's own words give up ------------------------------------------------
 
@@ -81,25 +87,21 @@ class JointWithdrawing:
     def exits(self, strategy_id: str, order: Order, quantity: Decimal, position: Decimal, *, is_quick: bool) -> None:
         """So much of the exit goes out: those that wait make room where there is none for all. position: signed.
 
-        A limit goes, of the same answer too; of one that takes time what there is room for is offered again. is_quick:
-        it goes out next; so one that waits for a trigger is offered again for what is left for it then.
+        A limit goes; of one that takes time as much of what is not due stays as there is room for. is_quick: it is at
+        market; so one that waits for a trigger is offered again for what is left for it then.
         """
         others = {key: coming for key, coming in self._money.coming.of(strategy_id, order.symbol) if coming.closes}
-        waiting = {
-            key: coming
-            for key, coming in others.items()
-            if coming.is_limit or (coming.takes_time and self._is_older(coming))
-        }
-        held = position.copy_abs()
-        if (
-            waiting
-            and sum((each.wanted if each.takes_time else each.left for each in waiting.values()), quantity) > held
-        ):
-            for key, coming in waiting.items():
-                (self._again if coming.takes_time else self._given_up)[key] = coming
+        room = position.copy_abs() - quantity - self._money.coming.leaving(strategy_id, order.symbol)
+        slow = [coming for coming in others.values() if coming.is_slow]
+        limits = {key: coming for key, coming in others.items() if coming.is_limit}
+        waiting = sum((each.asleep for each in slow), start=ZERO) + sum((each.left for each in limits.values()), ZERO)
+        if waiting > room:
+            self._given_up.update(limits)
+            too_much = sum((each.asleep for each in slow), start=ZERO) - max(ZERO, room)
+            for coming in slow:
+                too_much -= coming.sleep_less(max(ZERO, too_much))
         if is_quick:
-            after = held - quantity - self._money.coming.leaving(strategy_id, order.symbol)
-            cut = (key for key, each in others.items() if each.trigger is not None and each.left > after > ZERO)
+            cut = (key for key, each in others.items() if each.trigger is not None and each.left > room > ZERO)
             self._again.update((key, others[key]) for key in cut if self._is_older(others[key]))
 
     # -- what happened ------------------------------------------------------------------------
@@ -111,27 +113,48 @@ class JointWithdrawing:
         for _, posting in each.postings[seen:]:
             if posting.quantity:
                 traded.setdefault(posting.strategy_id, []).append(posting.quantity)
+            if posting.kind in _TAKES_THE_NET:
+                self._net_taken(each.symbol, Side.SELL if posting.quantity > ZERO else Side.BUY)
         gone: dict[OrderKey, Coming] = {}
         for strategy_id, quantities in traded.items():
             went = _went(each.books.books[strategy_id].position, quantities)
             for key, coming in self._money.coming.of(strategy_id, each.symbol):
-                if coming.closes and (key in self._again or (coming.parents and not coming.is_given_up)):
+                if coming.closes and (key in self.kept or (coming.parents and not coming.is_given_up)):
                     held = ZERO if went else self._held(key, coming)
                     if self._is_cut(key, coming, held):
                         gone[key] = coming
         if gone:
             self._withdraw(gone, POSITION_GONE)
 
+    def _net_taken(self, symbol: str, side: Side) -> None:
+        """What is not due yet of entries on the side of the net that was taken goes as what is at the venue does."""
+        for key, coming in tuple(self._slow.items()):
+            if coming.closes or coming.symbol != symbol or coming.side is not side or not coming.asleep:
+                continue
+            self._tell_lost(key, coming, coming.asleep, NET_TAKEN)
+            if coming.left:
+                coming.sleep_less(coming.asleep)
+            else:
+                coming.give_up()
+
     def _is_cut(self, key: OrderKey, coming: Coming, held: Decimal) -> bool:
         """Whether an exit is more than is held now, of which what is left is offered again."""
-        is_cut = coming.left > held or (coming.takes_time and not held)
+        is_cut = coming.left > held
         if not held:
             self._again.pop(key, None)
+            if coming.is_slow and coming.asleep:
+                self._tell_lost(key, coming, coming.asleep, POSITION_GONE)
             coming.give_up()  # what of it is asleep never wakes: another position is not its own
+        elif coming.is_slow:
+            lost = coming.sleep_less(max(ZERO, coming.wanted - held))
+            if lost:
+                self._tell_lost(key, coming, lost, POSITION_GONE)
+            if is_cut:
+                self._again[key] = coming
         elif is_cut or (coming.sleeps and self._to_wait_for(key, coming) > coming.left):
             self._again[key] = coming  # or its position has grown
         if is_cut and (coming.at_market or not held):
-            self._tell_lost(key, coming, coming.wanted - held, POSITION_GONE)
+            self._tell_lost(key, coming, (coming.left if coming.is_slow else coming.wanted) - held, POSITION_GONE)
         return is_cut
 
     def look(self) -> bool:
@@ -146,6 +169,35 @@ class JointWithdrawing:
                     self._tell_lost(key, coming, part, why)
         self._results = len(results)
         return bool(self._again)
+
+    def wake(self, now: Instant) -> None:
+        """A bar has closed: triggers that it touched wait no more, and what is due of what takes time is offered."""
+        for coming in self._money.coming.triggers():
+            if coming.parents and self._is_touched(coming):
+                coming.touch()
+        for key, coming in tuple(self._slow.items()):
+            if self._money.coming.find(key) is not coming or coming.is_given_up or not coming.sleeps:
+                del self._slow[key]
+                continue
+            if not coming.has_started and not self._is_behind(key, coming, now):
+                coming.start(now)
+            if coming.due(now) > coming.left:
+                self._again[key] = coming
+
+    def _is_behind(self, key: OrderKey, coming: Coming, now: Instant) -> bool:
+        """Whether it opens on the side of an exit of its strategy's of which some is not due yet: that comes first."""
+        own = (each for _, each in self._money.coming.of(key[0], coming.symbol) if each.side is coming.side)
+        return not coming.closes and any(each.closes and each.is_slow and each.wanted > each.due(now) for each in own)
+
+    def due_first(self, key: OrderKey, coming: Coming) -> Decimal:
+        """What of one that takes time is due at the close at which it is decided."""
+        now = self._line.now
+        if not self._is_behind(key, coming, now):
+            coming.start(now)
+        due = coming.due(now)
+        coming.wake(due)
+        self._slow[key] = coming
+        return due
 
     def _still_wanted(self, result: ExecutionResult) -> Iterator[tuple[OrderKey, Coming, Decimal]]:
         """Whose order ended, and at most how much of it did."""
@@ -248,32 +300,46 @@ class JointWithdrawing:
         living = self._line.controller.decisions_on_the_way()
         again, self._again = self._again, {}
         room: dict[tuple[str, str, Side], Decimal] = {}  # what exits at market that are offered again may still close
-        for key, coming in sorted(again.items()):
+        for key, coming in sorted(again.items(), key=_newest_first):
             elsewhere = bool(where) and coming.symbol != where
             if elsewhere or coming.was_offered(now) or any(order_id in living for order_id in coming.parents):
                 self._again[key] = coming
                 continue
+            if self._is_touched(coming):
+                coming.touch()
             if not coming.closes and not self._money.may_open(key[0]):
                 self._tell_lost(key, coming, coming.wanted, STOPPED)
                 coming.give_up()
-                continue
-            quantity = coming.left if coming.is_quick else coming.wanted
-            if self._is_touched(coming):
-                coming.touch()
-            if coming.closes and not coming.at_market:
-                quantity = min(quantity, self._to_wait_for(key, coming))
-                if not quantity and self._held(key, coming) and not coming.is_over(now):
-                    self._again[key] = coming  # all of it goes out next, as far as the market lets it
-            elif coming.closes:
-                whose = (key[0], coming.symbol, coming.side)
-                held = room[whose] if whose in room else self._held_beside(key, coming, again)
-                quantity = max(ZERO, min(quantity, held))
-                room[whose] = held - quantity
-            if self._money.coming.find(key) is not coming or not quantity or coming.is_over(now):
-                continue
-            want = coming.offered(now, quantity)
-            if want is not None:
-                yield coming.symbol, want
+            elif self._money.coming.find(key) is coming and not coming.is_over(now):
+                quantity = self._wanted_now(key, coming, now)
+                if coming.closes and coming.at_market:
+                    whose = (key[0], coming.symbol, coming.side)
+                    held = room[whose] if whose in room else self._held_beside(key, coming, again)
+                    quantity = max(ZERO, min(quantity, held))
+                    room[whose] = held - quantity
+                want = self._offered(key, coming, quantity, now)
+                if want is not None:
+                    yield coming.symbol, want
+
+    def _wanted_now(self, key: OrderKey, coming: Coming, now: Instant) -> Decimal:
+        """How much of it is a want at this close, were it the only exit."""
+        if coming.is_slow:
+            return coming.due(now)
+        if coming.at_market:
+            return coming.left
+        return min(coming.wanted, self._to_wait_for(key, coming)) if coming.closes else coming.wanted
+
+    def _offered(self, key: OrderKey, coming: Coming, quantity: Decimal, now: Instant) -> Want | None:
+        """It as a want, over so much; None where that is nothing, and then it waits for a later close or is over."""
+        if coming.is_slow and coming.wanted > quantity:
+            self._slow[key] = coming
+        if quantity:
+            return coming.offered(now, quantity)
+        if coming.is_slow:
+            coming.wake(ZERO)
+        elif coming.closes and not coming.at_market and self._held(key, coming):
+            self._again[key] = coming  # all of it goes out next, as far as the market lets it
+        return None
 
     def _is_touched(self, coming: Coming) -> bool:
         """Whether a bar touched its trigger since it was decided: an order that waited would be at market by now."""
@@ -312,6 +378,12 @@ class JointWithdrawing:
         self._withheld.append(
             Withheld(at=self._line.now, strategy_id=key[0], symbol=coming.symbol, quantity=quantity, reason=reason)
         )
+
+
+def _newest_first(kept: tuple[OrderKey, Coming]) -> tuple[bool, Instant, OrderKey]:
+    """In which order exits have the room there is: what takes time has it last."""
+    key, coming = kept
+    return coming.is_slow, -coming.begun_at, key
 
 
 def _went(position: Decimal, traded: Sequence[Decimal]) -> bool:
