@@ -39,9 +39,12 @@ class ExitsInTheWay:
         )
 
     def refused(self, order: SplitOrder, truth: Truth) -> list[str]:
-        """The orders to blame: they rest, they were known to, and without others they leave too little to reduce."""
-        position = truth.position.get(order.symbol, ZERO)
-        if position * order.side.sign >= 0 or abs(position) < order.quantity:
+        """The orders to blame: they rest, they were known to, and without others they leave too little to reduce.
+
+        None for a zombie: it comes so late that another attempt has done what it was for.
+        """
+        position, true = truth.position.get(order.symbol, ZERO), truth.orders.get(order.client_id)
+        if (true is not None and true.is_zombie) or position * order.side.sign >= 0 or abs(position) < order.quantity:
             return []
         known = self._known.get(order.client_id, ())
         blamed = [each for each in _resting(order, truth) if each.order.client_id in known]

@@ -325,9 +325,9 @@ class Oracle:
             self.fail("INV-01", f"a {verb} of {client_id} left and no row says so")
 
     def _judge_uncovering(self, client_id: str) -> None:
-        """The one stop under a position is not cancelled before there is another (PRT-08)."""
+        """The one stop under a position is not cancelled before there is another (PRT-08); a zombie is no cover."""
         true = self.truth.orders.get(client_id)
-        if true is None or not true.live or true.order.role is not Role.STOP_LOSS:
+        if true is None or true.is_zombie or not true.live or true.order.role is not Role.STOP_LOSS:
             return
         symbol, side = true.order.symbol, true.order.side
         position = self.position.get(symbol, ZERO)

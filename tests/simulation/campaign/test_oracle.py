@@ -1,5 +1,6 @@
 """Each thing the judge forbids is put before it once, and what it allows too."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from qts.domain.order import OrderType, Side
 from qts.domain.order_lifecycle import OrderEvent
 from qts.domain.safety_code import SafetyCode
 from qts.execution.account import ExecutionSettings
-from qts.execution.commands import Command, SendOrder
+from qts.execution.commands import CancelOrder, Command, SendOrder
 from qts.execution.contracts import ExecutionAlert, Role, SplitOrder
 from qts.execution.controller import ExecutionController
 from qts.execution.events import (
@@ -176,6 +177,26 @@ def test_an_exit_that_is_refused_because_of_a_target_known_to_rest_is_seen() -> 
     exits._known["x1"] = ("tp1",)
     assert exits.refused(leaving, truth) == ["tp1"]
     assert exits.refused(replace(leaving, quantity=Decimal("0.2")), truth) == []
+    truth.left(SendOrder(leaving))
+    assert exits.refused(leaving, truth) == ["tp1"]
+    truth.orders["x1"].is_zombie = True
+    assert exits.refused(leaving, truth) == [], "it comes late, and another attempt has done what it was for"
+
+
+@pytest.mark.parametrize(("is_zombie", "found_as"), [(False, "INV-27"), (True, "")])
+def test_the_only_stop_is_not_cancelled_but_for_one_the_venue_took_against_its_word(
+    is_zombie: bool,  # noqa: FBT001 - a case
+    found_as: str,
+) -> None:
+    oracle, only = Oracle(INSTRUMENTS, POSITION_MAX), stop(price="1980.0")
+    oracle.position[SYMBOL] = oracle.truth.position[SYMBOL] = Decimal("0.1")
+    oracle.truth.left(SendOrder(only))
+    oracle.truth.arrived(SendOrder(only), OrderAck(only.client_id, SendOutcome.ACCEPTED, "1"))
+    oracle.truth.orders[only.client_id].is_zombie = is_zombie
+    cancel = CancelOrder(only.client_id, SYMBOL, conditional=True)
+    oracle._judge_command(cancel, 1)
+    with pytest.raises(Violated, match=found_as) if found_as else nullcontext():
+        oracle.left(cancel, 1)
 
 
 def test_an_exit_that_is_refused_because_of_an_order_thought_absent_is_nobodys_fault() -> None:
