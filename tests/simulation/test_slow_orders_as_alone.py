@@ -102,3 +102,10 @@ def test_many_of_them_trade_as_each_does_alone(seed: int) -> None:
     for name, kind in kinds.items():
         assert by_bar(result, name) == added(alone_by_bar(dataset, kind)), name
         assert held(result, name) == Decimal(0)
+
+
+def test_a_close_leaves_nothing_that_waited_for_the_slices_of_an_exit() -> None:
+    """In a run alone what increases waits in the loop for every slice of what reduces."""
+    one = script({1: sell(quantity=10), 3: slowly("buy", 2, 7), 4: slowly("sell", 2, 1), 6: close()})
+    assert sum(quantity for _, quantity in alone_by_bar(FLAT, one)) == 0
+    assert held(together(FLAT, one=one), "one") == 0

@@ -65,7 +65,7 @@ from qts.execution.protective_pairs import ProtectivePairs
 from qts.execution.route import ExecutionRoute
 from qts.execution.stop_policy import StopPolicy
 from qts.execution.venue_news import VenueNews
-from qts.execution.withdrawing import give_up_forbidden, stop_building, withdraw
+from qts.execution.withdrawing import give_up_forbidden, stop_building, stop_waiting, withdraw
 from qts.risk.gate import RiskGate
 from qts.risk.policy import RiskLimits
 from qts.risk.rules import rules_of
@@ -321,6 +321,8 @@ class ExecutionController:
             order = decision.order
             if order.effect is _REDUCE and not self._shared and order.closes(self._held(order.symbol)):
                 stop_building(self._pipeline, order.symbol, order.side.opposite, now)
+                if self._loop.is_waiting:
+                    stop_waiting(self.account, self._loop, order.symbol, order.side.opposite)
             self._pairs.bring(order)
         self._loop.offer(event.decisions, now)
 

@@ -10,7 +10,7 @@ from qts.domain.instant import Instant
 from qts.domain.order import OrderType, Side
 from qts.execution.account import ExecutionAccount
 from qts.execution.client_ids import first_id
-from qts.execution.contracts import POSITION_CLOSES
+from qts.execution.contracts import POSITION_CLOSES, only_reduces
 from qts.execution.events import Withdrawn
 from qts.execution.loop import ExecutionLoop
 from qts.execution.pipeline import ExecutionPipeline
@@ -22,6 +22,14 @@ def stop_building(pipeline: ExecutionPipeline, symbol: str, side: Side, now: Ins
         order = x.decision.order
         if not x.reduces and order.side is side and (order.type is OrderType.MARKET or x.filled > 0):
             pipeline.give_up(x, POSITION_CLOSES, now)
+
+
+def stop_waiting(account: ExecutionAccount, loop: ExecutionLoop, symbol: str, side: Side) -> None:
+    """Entries on ``side`` that wait at market for an exit's slices will not begin: what they would build is closed."""
+    for each in loop.waiting(symbol):
+        order = each.order
+        if not only_reduces(order) and order.side is side and order.type is OrderType.MARKET:
+            account.withdrawn[order.order_id] = POSITION_CLOSES
 
 
 def give_up_forbidden(account: ExecutionAccount, pipeline: ExecutionPipeline, now: Instant) -> None:
