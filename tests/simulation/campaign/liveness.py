@@ -1,4 +1,4 @@
-"""What must come true while no fault is at work: looked at every five seconds, and held against the venue's truth.
+"""What must come true while no fault is at work: looked at every 4.7 seconds, and held against the venue's truth.
 
 After the last fault for two minutes, and before it whenever the faults have been quiet for one.
 
