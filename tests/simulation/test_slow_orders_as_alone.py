@@ -4,17 +4,26 @@ Proves: P6-3, P6-5
 """
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qts.domain.refusal import RefusalCode
+from qts.domain.virtual_books import QUARANTINE
 from qts.market.dataset import Dataset
+from qts.risk.limit_policy import LimitPolicies
+from qts.simulation.joint_run import run_together
+from qts.simulation.joint_terms import Member
+from qts.simulation.operator_words import Verb, Word
 from qts.strategy.intent import Answer, Intent, buy, close, sell
 from qts.strategy.strategy import Strategy
+from tests.generators import INTERVAL, START, SYMBOL
 from tests.simulation.test_beside_one_that_fails import failing
-from tests.simulation.test_shared_account_attacked import held, market, script, thin, together
+from tests.simulation.test_joint_guard import WIDE
+from tests.simulation.test_shared_account_attacked import FREE, held, market, script, thin, together
 from tests.simulation.test_what_rests_goes_with_its_position import alone_by_bar, nobodys
 from tests.simulation.test_what_takes_time_meets import by_bar, slowly
 from tests.simulation.test_words_of_one_answer import added
@@ -109,3 +118,107 @@ def test_a_close_leaves_nothing_that_waited_for_the_slices_of_an_exit() -> None:
     one = script({1: sell(quantity=10), 3: slowly("buy", 2, 7), 4: slowly("sell", 2, 1), 6: close()})
     assert sum(quantity for _, quantity in alone_by_bar(FLAT, one)) == 0
     assert held(together(FLAT, one=one), "one") == 0
+
+
+# -- what a second hostile reader found ---------------------------------------------------------
+
+
+def with_gap() -> tuple[Dataset, Dataset]:
+    """A market of every bar, and OTHER of which the bars 5 to 9 are missing."""
+    here = market([100] * 24)
+    kept = [row for row in range(24) if not 5 <= row <= 9]
+    columns = ("opened_at", "open", "high", "low", "close", "volume")
+    bars = replace(here.bars, symbol="OTHER", **{name: getattr(here.bars, name)[kept] for name in columns})
+    there = replace(here, bars=bars, mark=bars, brackets=None, instrument=replace(here.instrument, symbol="OTHER"))
+    return here, there
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "ends"),
+    [
+        ({3: slowly("buy", 8, 8)}, {3: slowly("sell", 8, 8)}, (8, -8)),
+        ({1: buy(quantity=8), 3: close(over_bars=8, algorithm="twap")}, {3: slowly("buy", 8, 8)}, (0, 8)),
+        ({3: slowly("buy", 4, 4)}, {1: buy(quantity=10), 4: close()}, (4, 0)),
+        ({2: slowly("buy", 8, 8)}, {4: sell(quantity=10)}, (8, -10)),
+    ],
+)
+def test_what_waits_to_be_crossed_over_a_gap_is_crossed_once(
+    one: dict[int, Answer], two: dict[int, Answer], ends: tuple[int, int]
+) -> None:
+    here, there = with_gap()
+    members = [
+        Member(strategy_id=name, make=script(words), symbols=("OTHER",), capital=Decimal(10_000))
+        for name, words in (("one", one), ("two", two))
+    ]
+    members.append(Member(strategy_id="z", make=script({}), symbols=(SYMBOL,), capital=Decimal(10_000)))
+    result = run_together({SYMBOL: here, "OTHER": there}, members, FREE)
+    assert (result.books["one", "OTHER"].position, result.books["two", "OTHER"].position) == ends
+    assert result.books[QUARANTINE, "OTHER"].position == 0
+
+
+def said_by(*verbs: tuple[int, Verb, str]) -> tuple[Word, ...]:
+    return tuple(
+        Word(at=START + (bar + 1) * INTERVAL, number=number, verb=verb, subject=subject, who="ann", why="test")
+        for number, (bar, verb, subject) in enumerate(verbs)
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ((5, Verb.FLATTEN, SYMBOL),),
+        ((5, Verb.PAUSE, "account"), (7, Verb.RESUME, "account")),
+        ((5, Verb.PAUSE, "account"), (6, Verb.RESUME, "account")),
+        ((5, Verb.KILL, "account"), (8, Verb.RESUME, "account")),
+    ],
+)
+@pytest.mark.parametrize("bars", [4, 8, 16])
+def test_a_word_that_stops_the_account_stops_what_sleeps_too(
+    words: tuple[tuple[int, Verb, str], ...], bars: int
+) -> None:
+    """Told once, never traded afterwards, and its money is free again."""
+    one = script({2: slowly("buy", 8, bars)})
+    result = together(FLAT, replace(FREE, operator=said_by(*words)), s=one)
+    bought = sum((each.quantity for _, each in result.postings[SYMBOL] if each.quantity > 0), start=Decimal(0))
+    assert max(row for row, each in result.postings[SYMBOL] if each.quantity > 0) <= 6
+    assert bought + sum(each.quantity for each in result.withheld) == 8
+    assert all(pool.reserved == 0 for pool in result.capital.pools.values())
+
+
+def test_what_sleeps_is_an_open_order() -> None:
+    bounds = LimitPolicies(account=replace(WIDE, open_orders_max=1))
+    one = script(dict.fromkeys((2, 4, 6), slowly("buy", 8, 16)))
+    result = together(market([100] * 40), replace(FREE, policies=bounds), s=one)
+    assert held(result, "s") == 8
+    assert {word.codes[0] for word in result.gate} == {RefusalCode.OPEN_ORDERS_ABOVE_LIMIT}
+
+
+@pytest.mark.parametrize("says", [{}, {6: buy(quantity=1)}, {8: buy(quantity=1)}])
+def test_when_the_other_half_of_a_turn_begins_is_nobody_elses_business(says: dict[int, Answer]) -> None:
+    dataset = market([100] * 6 + [94] * 24)
+    one = script({1: buy(quantity=8, stop_loss=95), 3: slowly("sell", 20, 10)})
+    assert by_bar(together(dataset, s=one, z=script(says)), "s") == by_bar(together(dataset, s=one), "s")
+
+
+@pytest.mark.parametrize("others", [1, 2, 3])
+def test_what_the_nets_stop_ends_is_told_once(others: int) -> None:
+    holders = {f"z{number}": script({1: buy(quantity=2, stop_loss=95)}) for number in range(others)}
+    result = together(market([100] * 6 + [94] * 24), s=script({3: slowly("buy", 8, 8)}), **holders)
+    bought = sum(each.quantity for _, each in result.postings[SYMBOL] if each.strategy_id == "s" and each.quantity > 0)
+    assert [each.quantity for each in result.withheld if each.strategy_id == "s"] == [8 - bought]
+
+
+def test_a_part_that_is_too_small_for_an_order_is_told_and_not_made_up_for() -> None:
+    result = together(FLAT, s=script({3: slowly("buy", 5, 5)}), z=script({1: buy(quantity=20), 3: sell(quantity=0.96)}))
+    assert held(result, "s") + sum(each.quantity for each in result.withheld) == 5
+    assert [each.quantity for each in result.withheld] == [Decimal("0.040")]
+
+
+def test_to_say_out_again_makes_nobody_slower() -> None:
+    once = script({1: buy(quantity=10), 3: close(over_bars=5, algorithm="twap")})
+    again = script({1: buy(quantity=10)} | dict.fromkeys(range(3, 20), close(over_bars=5, algorithm="twap")))
+    assert by_bar(together(FLAT, s=again), "s") == by_bar(together(FLAT, s=once), "s")
+    quicker = script(
+        {1: buy(quantity=10), 3: close(over_bars=20, algorithm="twap"), 5: close(over_bars=2, algorithm="twap")}
+    )
+    assert max(by_bar(together(FLAT, s=quicker), "s")) < 10

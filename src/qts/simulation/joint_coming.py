@@ -87,6 +87,11 @@ class Coming:
         return bool(self._schedule)
 
     @property
+    def ends_at(self) -> Instant:
+        """When the last of a slow one is due, were it to start now where it has not."""
+        return (self.begun_at if self._starts_at is None else self._starts_at) + self._schedule[-1][0]
+
+    @property
     def has_started(self) -> bool:
         """Of a slow one, whether its schedule runs."""
         return self._starts_at is not None
@@ -210,6 +215,11 @@ class OnTheirWay:
         for order_id, each in self._of[strategy_id].items():
             if each.symbol == symbol:
                 yield (strategy_id, order_id), each
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is any order at all."""
+        return any(self._of.values())
 
     def triggers(self) -> Iterator[Coming]:
         """Orders that wait for a trigger."""

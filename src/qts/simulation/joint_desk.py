@@ -95,11 +95,14 @@ class JointDesk:
         fired += [left for left in leaving if (left[0].symbol, left[1]) not in stopped]
         with exact_arithmetic():
             self.limits.mark(now)
-        self.withdrawing.wake(now)
-        if not self.withdrawing.look() and not answers and not fired:
+        self.withdrawing.wake(now, {each.symbol for each in present})
+        is_quiet = not self.withdrawing.look() and not answers and not fired
+        if is_quiet and not self._money.coming.is_any:
             return ()
         with exact_arithmetic():
             self.release_ended()
+            if is_quiet:
+                return ()
             self._standings.begin()
             wants: dict[str, list[Want]] = {}
             for each, strategy_id, why in fired:
@@ -155,6 +158,7 @@ class JointDesk:
             else:
                 reason = "what was to be crossed waited, and may not be opened any more"
                 self._withhold(each, share.strategy_id, share.quantity, reason, now)
+                self._money.less(share.key, share.quantity)
 
     def release_ended(self) -> None:
         """What orders reserved that have ended since this was done last is free again."""
@@ -171,7 +175,8 @@ class JointDesk:
     def _arbitrated(self, each: JointSymbol, wants: list[Want], now: Instant) -> list[OrderDecision]:
         if each.flattening:
             for want in wants:  # every book is on its way out, at one price
-                self._withhold(each, want.strategy_id, want.quantity, f"{each.symbol} is being flattened", now)
+                lost = want.quantity + self._money.forget_asleep(want.key)
+                self._withhold(each, want.strategy_id, lost, f"{each.symbol} is being flattened", now)
             return []
         book = each.venue.book
         is_open = self._line.controller.account.why_no_increase(each.symbol, "") is None
@@ -207,10 +212,7 @@ class JointDesk:
         coming = self._money.coming.find(key)
         if coming is None or coming.begun_at != now or outcome.withheld != outcome.wanted:
             return ZERO
-        asleep = coming.asleep if coming.is_slow else ZERO
-        if asleep:
-            self._money.less(key, coming.wanted)
-        return asleep
+        return self._money.forget_asleep(key)
 
     def _arbitrate(self, each: JointSymbol, wants: list[Want], trading: Trading) -> Arbitration:
         return arbitrate(

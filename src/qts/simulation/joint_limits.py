@@ -160,10 +160,16 @@ class JointLimits:
             price_known_at=None if price is None else self._now,
             stop=each.own_stop(whose, side),
             working=(*each.increasing(whose, at_work), *self._not_due(each, whose)),
-            open_orders=each.open_orders(whose, at_work),
+            open_orders=each.open_orders(whose, at_work) + self._asleep(each, whose),
             margin=margin,
             others_stop=None if margin is None else each.own_stop(whose, side, but=whom),
         )
+
+    def _asleep(self, each: JointSymbol, whose: str) -> int:
+        """How many orders that take time there are of which none is at work."""
+        whom = each.strategy_ids if whose == ACCOUNT else (whose,)
+        found = (coming for who in whom for _, coming in self._money.coming.of(who, each.symbol))
+        return sum(coming.is_slow and coming.sleeps and not coming.left for coming in found)
 
     def _not_due(self, each: JointSymbol, whose: str) -> Iterator[Working]:
         """What entries that take time may still add to a book, of which no order is at work."""

@@ -175,13 +175,21 @@ class JointMoney:
         if coming is not None:
             self._less(key, coming, quantity)
 
+    def forget_asleep(self, key: OrderKey) -> Decimal:
+        """What sleeps of an order that takes time goes with what is due of it, which was withheld; how much sleeps."""
+        coming = self.coming.find(key)
+        asleep = ZERO if coming is None or not coming.is_slow else coming.asleep
+        if coming is not None and asleep:
+            self._less(key, coming, coming.wanted)
+        return asleep
+
     def end(self, living: Collection[str], crossing: Collection[OrderKey]) -> None:
         """What is neither among the account's living orders nor about to be crossed has ended, and is released."""
         for key in self.coming.ended(living, crossing):
-            coming = self.coming.find(key)
-            assert coming is not None
-            self._less(key, coming, coming.wanted)
+            released = self.pool(key[0]).held_by(key[1])
             self.coming.drop(key)
+            if released:
+                self._happened(Released(self._keys[key[0]], key[1], released))
 
     def _less(self, key: OrderKey, coming: Coming, quantity: Decimal) -> None:
         if quantity > ZERO:

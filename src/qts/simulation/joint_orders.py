@@ -6,10 +6,7 @@ from decimal import Decimal
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Order, OrderType
-from qts.execution.contracts import OrderDecision, SplitAlgorithm, SplitConfig
-from qts.execution.stages.order_split import SplitFacts, split
-from qts.market.dataset import Dataset
-from qts.simulation.joint_coming import Schedule
+from qts.execution.contracts import OrderDecision
 from qts.strategy.arbitration import Arbitration, NetOrder
 
 
@@ -38,21 +35,6 @@ def worked(order: Order, price: Decimal, net: NetOrder) -> OrderDecision:
         return decision
     algorithm, urgency, horizon_ms = net.working
     return replace(decision, algorithm=algorithm, urgency=urgency, horizon_ms=horizon_ms)
-
-
-def schedule_of(decision: OrderDecision, quantity: Decimal, dataset: Dataset) -> Schedule:
-    """When how much of an order at market is due, as the machine would split it; () for all of it at once.
-
-    A part of an iceberg waits for the fill of the one before, which is a bar later.
-    """
-    start, facts = decision.order.created_at, SplitFacts(dataset.instrument, decision.arrival_price)
-    found = split(decision, quantity, facts, SplitConfig(), start)
-    if len(found.slices) < 2:
-        return ()
-    if found.algorithm is SplitAlgorithm.ICEBERG:
-        bar = dataset.bars.interval_ms
-        return tuple((number * bar, each.quantity) for number, each in enumerate(found.slices))
-    return tuple((each.send_at - start, each.quantity) for each in found.slices)
 
 
 def at_market(found: Arbitration) -> Decimal:

@@ -18,9 +18,10 @@ from qts.execution.cycle import DecisionCycle, Desk, Plan, Ways
 from qts.risk.gate import AccountState, RiskGate
 from qts.risk.limit_words import GateWord
 from qts.simulation.account_line import AccountLine
+from qts.simulation.joint_coming import Schedule
 from qts.simulation.joint_limits import JointLimits
 from qts.simulation.joint_money import JointMoney
-from qts.simulation.joint_orders import schedule_of
+from qts.simulation.joint_slow import ends_at, schedule_of
 from qts.simulation.joint_standing import Standings
 from qts.simulation.joint_symbol import JointSymbol
 from qts.simulation.joint_terms import JointTerms, Member
@@ -137,14 +138,13 @@ class JointWants:
         )
         coming = self._money.coming.find(want.key)
         assert coming is not None
-        takes_time = decision is not None and not waits and (decision.horizon_ms or decision.algorithm is not None)
-        schedule = (
-            schedule_of(decision, quantity, self._symbols[order.symbol].dataset) if decision and takes_time else ()
-        )
+        schedule: Schedule = ()
+        if decision is not None and _takes_time(decision):
+            schedule = schedule_of(decision, quantity, self._symbols[order.symbol].dataset)
         coming.decided(want, schedule)
         if not schedule:
             return [want]
-        due = self._withdrawing.due_first(want.key, coming)
+        due = self._withdrawing.slow.first(want.key, coming)
         return [replace(want, quantity=due)] if due else []
 
     def _let_out(self, each: JointSymbol, strategy_id: str, plan: Plan, desk: Desk, now: Instant) -> list[Want]:
@@ -162,9 +162,11 @@ class JointWants:
                 if order.closes(position):
                     self._withdrawing.closes(strategy_id, each.symbol, order.side)
                 waits = order.type is not OrderType.MARKET
-                if not waits and leaving >= held:
-                    continue  # it is on its way out already
-                quantity = order.quantity if waits else min(order.quantity, held - leaving)
+                slow = self._withdrawing.slow
+                stays = slow.staying(strategy_id, order, ends_at(decision)) if _takes_time(decision) else ZERO
+                if not waits and leaving + stays >= held:
+                    continue  # it is on its way out already, and no later
+                quantity = order.quantity if waits else min(order.quantity, held - leaving - stays)
                 if not waits:
                     self._not_opened(found, order.side, order.quantity - quantity)
                     closing += quantity
@@ -236,3 +238,9 @@ class JointWants:
             available_if_flat=pool.available + max(book.margin, ZERO) + won,
             allocated_if_flat=pool.total + won,
         )
+
+
+def _takes_time(decision: OrderDecision) -> bool:
+    """Whether it is an order at market that may be worked in parts."""
+    is_at_market = decision.order.type is OrderType.MARKET
+    return is_at_market and (decision.horizon_ms > 0 or decision.algorithm is not None)

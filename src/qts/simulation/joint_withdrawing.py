@@ -21,7 +21,7 @@ takes time is never at the venue whole: what is due of it is offered at each clo
 What somebody loses otherwise than by its own word is told in ``withheld``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -38,6 +38,7 @@ from qts.simulation.account_line import AccountLine
 from qts.simulation.joint_coming import Coming, OrderKey
 from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_result import Withheld
+from qts.simulation.joint_slow import SlowOrders
 from qts.simulation.joint_symbol import JointSymbol
 from qts.strategy.arbitration import Want
 
@@ -66,14 +67,15 @@ class JointWithdrawing:
         self._withheld = withheld
         self._given_up: dict[OrderKey, Coming] = {}  # by its strategy's words of this round, and not yet told
         self._again: dict[OrderKey, Coming] = {}  # to be offered again
-        self._slow: dict[OrderKey, Coming] = {}  # what takes time, and is not all due yet
+        self._present: Collection[str] = frozenset()  # symbols whose bar has just closed
+        self.slow = SlowOrders(symbols, money, line, self._tell_lost)
         self._results = 0  # how many ends of executions have been looked at
         self._postings = dict.fromkeys(symbols, 0)  # and how many postings
 
     @property
     def kept(self) -> Mapping[OrderKey, Coming]:
         """What is on its way although no order of the account is."""
-        return {key: each for key, each in (self._slow | self._again).items() if not each.is_given_up}
+        return {key: each for key, each in (self.slow.kept | self._again).items() if not each.is_given_up}
 
     # -- what a strategy's own words give up ------------------------------------------------
 
@@ -92,14 +94,11 @@ class JointWithdrawing:
         """
         others = {key: coming for key, coming in self._money.coming.of(strategy_id, order.symbol) if coming.closes}
         room = position.copy_abs() - quantity - self._money.coming.leaving(strategy_id, order.symbol)
-        slow = [coming for coming in others.values() if coming.is_slow]
         limits = {key: coming for key, coming in others.items() if coming.is_limit}
-        waiting = sum((each.asleep for each in slow), start=ZERO) + sum((each.left for each in limits.values()), ZERO)
-        if waiting > room:
+        asleep = sum((each.asleep for each in others.values() if each.is_slow), start=ZERO)
+        if asleep + sum((each.left for each in limits.values()), start=ZERO) > room:
             self._given_up.update(limits)
-            too_much = sum((each.asleep for each in slow), start=ZERO) - max(ZERO, room)
-            for coming in slow:
-                too_much -= coming.sleep_less(max(ZERO, too_much))
+            self.slow.make_room(strategy_id, order, room)
         if is_quick:
             cut = (key for key, each in others.items() if each.trigger is not None and each.left > room > ZERO)
             self._again.update((key, others[key]) for key in cut if self._is_older(others[key]))
@@ -114,7 +113,7 @@ class JointWithdrawing:
             if posting.quantity:
                 traded.setdefault(posting.strategy_id, []).append(posting.quantity)
             if posting.kind in _TAKES_THE_NET:
-                self._net_taken(each.symbol, Side.SELL if posting.quantity > ZERO else Side.BUY)
+                self.slow.net_taken(each.symbol, Side.SELL if posting.quantity > ZERO else Side.BUY, NET_TAKEN)
         gone: dict[OrderKey, Coming] = {}
         for strategy_id, quantities in traded.items():
             went = _went(each.books.books[strategy_id].position, quantities)
@@ -125,17 +124,6 @@ class JointWithdrawing:
                         gone[key] = coming
         if gone:
             self._withdraw(gone, POSITION_GONE)
-
-    def _net_taken(self, symbol: str, side: Side) -> None:
-        """What is not due yet of entries on the side of the net that was taken goes as what is at the venue does."""
-        for key, coming in tuple(self._slow.items()):
-            if coming.closes or coming.symbol != symbol or coming.side is not side or not coming.asleep:
-                continue
-            self._tell_lost(key, coming, coming.asleep, NET_TAKEN)
-            if coming.left:
-                coming.sleep_less(coming.asleep)
-            else:
-                coming.give_up()
 
     def _is_cut(self, key: OrderKey, coming: Coming, held: Decimal) -> bool:
         """Whether an exit is more than is held now, of which what is left is offered again."""
@@ -167,37 +155,18 @@ class JointWithdrawing:
                 why = NET_TAKEN if result.reason == POSITION_CLOSES else result.reason
                 for key, coming, part in self._still_wanted(result):
                     self._tell_lost(key, coming, part, why)
+                    if coming.is_slow:
+                        self._money.less(key, part)  # what sleeps of it goes on
         self._results = len(results)
         return bool(self._again)
 
-    def wake(self, now: Instant) -> None:
-        """A bar has closed: triggers that it touched wait no more, and what is due of what takes time is offered."""
+    def wake(self, now: Instant, present: Collection[str]) -> None:
+        """Bars of the symbols present have closed: triggers they touched wait no more, and what is due is offered."""
+        self._present = present
         for coming in self._money.coming.triggers():
             if coming.parents and self._is_touched(coming):
                 coming.touch()
-        for key, coming in tuple(self._slow.items()):
-            if self._money.coming.find(key) is not coming or coming.is_given_up or not coming.sleeps:
-                del self._slow[key]
-                continue
-            if not coming.has_started and not self._is_behind(key, coming, now):
-                coming.start(now)
-            if coming.due(now) > coming.left:
-                self._again[key] = coming
-
-    def _is_behind(self, key: OrderKey, coming: Coming, now: Instant) -> bool:
-        """Whether it opens on the side of an exit of its strategy's of which some is not due yet: that comes first."""
-        own = (each for _, each in self._money.coming.of(key[0], coming.symbol) if each.side is coming.side)
-        return not coming.closes and any(each.closes and each.is_slow and each.wanted > each.due(now) for each in own)
-
-    def due_first(self, key: OrderKey, coming: Coming) -> Decimal:
-        """What of one that takes time is due at the close at which it is decided."""
-        now = self._line.now
-        if not self._is_behind(key, coming, now):
-            coming.start(now)
-        due = coming.due(now)
-        coming.wake(due)
-        self._slow[key] = coming
-        return due
+        self._again.update(self.slow.due(now, present))
 
     def _still_wanted(self, result: ExecutionResult) -> Iterator[tuple[OrderKey, Coming, Decimal]]:
         """Whose order ended, and at most how much of it did."""
@@ -301,7 +270,7 @@ class JointWithdrawing:
         again, self._again = self._again, {}
         room: dict[tuple[str, str, Side], Decimal] = {}  # what exits at market that are offered again may still close
         for key, coming in sorted(again.items(), key=_newest_first):
-            elsewhere = bool(where) and coming.symbol != where
+            elsewhere = coming.symbol not in self._present or (bool(where) and coming.symbol != where)
             if elsewhere or coming.was_offered(now) or any(order_id in living for order_id in coming.parents):
                 self._again[key] = coming
                 continue
@@ -332,7 +301,7 @@ class JointWithdrawing:
     def _offered(self, key: OrderKey, coming: Coming, quantity: Decimal, now: Instant) -> Want | None:
         """It as a want, over so much; None where that is nothing, and then it waits for a later close or is over."""
         if coming.is_slow and coming.wanted > quantity:
-            self._slow[key] = coming
+            self.slow.kept[key] = coming
         if quantity:
             return coming.offered(now, quantity)
         if coming.is_slow:

@@ -29,14 +29,18 @@ class ExitsInTheWay:
         """asked: how often each change left before, by verb and client id."""
         if machine is None or order.role not in _EXITS:
             return
-        records = [machine.orders.find(each.order.client_id) for each in _resting(order, truth)]
-        self._known[order.client_id] = tuple(
-            each.order.client_id
-            for each in records
+        found = [machine.orders.find(each.order.client_id) for each in _resting(order, truth)]
+        records = [
+            each
+            for each in found
             if each is not None
             and each.state is OrderState.ACCEPTED
             and asked.get(("cancel", each.order.client_id), 0) < ASKS_MAX
-        )
+        ]
+        held = abs(machine.positions.of(order.symbol).quantity)
+        if sum((each.left for each in records), start=order.quantity) <= held:
+            return  # by what was heard of the position there is room for all of them
+        self._known[order.client_id] = tuple(each.order.client_id for each in records)
 
     def refused(self, order: SplitOrder, truth: Truth) -> list[str]:
         """The orders to blame: they rest, they were known to, and without others they leave too little to reduce.

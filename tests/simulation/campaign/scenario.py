@@ -51,7 +51,7 @@ POSITION_MAX = Decimal("4")
 LIVENESS_MS = 120_000
 QUIET_MS = 60_000
 LOOK_MS = 4_700
-"""Prices and fills come every so many whole seconds; a look just after each of them would see what is being put right."""
+"""Prices and fills come every so many whole seconds: looks just after them would see what is being put right."""
 EVENTS_MAX = 400_000
 CPU_SECONDS_MAX = 30.0
 """What no scenario needs. A machine that never comes back from one event is found by this alone."""

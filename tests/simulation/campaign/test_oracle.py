@@ -183,6 +183,25 @@ def test_an_exit_that_is_refused_because_of_a_target_known_to_rest_is_seen() -> 
     assert exits.refused(leaving, truth) == [], "it comes late, and another attempt has done what it was for"
 
 
+@pytest.mark.parametrize(("heard", "blamed"), [("0.1", ["q1"]), ("0.2", [])])
+def test_an_exit_that_had_room_by_what_was_heard_is_nobodys_fault(heard: str, blamed: list[str]) -> None:
+    """The venue takes half of the position, and nobody has heard of it when the exit is sent."""
+    truth, exits = Truth(), ExitsInTheWay()
+    account = ExecutionController(ExecutionSettings(instruments=INSTRUMENTS)).account
+    rests = replace(stop(price="2020.0"), client_id="q1", parent_id="q1", type=OrderType.LIMIT, role=Role.EXIT)
+    truth.left(SendOrder(rests))
+    truth.arrived(SendOrder(rests), OrderAck("q1", SendOutcome.ACCEPTED, "1"))
+    account.orders.submit(rests, 0)
+    record = account.orders.find("q1")
+    assert record is not None
+    account.orders.hear(record, OrderEvent.ACCEPT, 0)
+    account.positions.of(SYMBOL).quantity = Decimal(heard)
+    truth.position[SYMBOL] = Decimal("0.1")
+    leaving = replace(rests, client_id="q2", parent_id="q2")
+    exits.left(leaving, truth, account, {})
+    assert exits.refused(leaving, truth) == blamed
+
+
 @pytest.mark.parametrize(("is_zombie", "found_as"), [(False, "INV-27"), (True, "")])
 def test_the_only_stop_is_not_cancelled_but_for_one_the_venue_took_against_its_word(
     is_zombie: bool,  # noqa: FBT001 - a case
