@@ -1,5 +1,6 @@
 """The page of several strategies: drawn from its record alone, in a real browser, and no text becomes markup."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +123,23 @@ def test_who_leaks_stands_on_the_page_first_and_who_does_not_is_named_too(record
     assert all(f"{each.sentence()}; asked {each.asked:,} times" in text for each in others)
     clean = replace(record, checks=tuple(others))
     assert "Its figures here are those without" not in Page(render_account_page(clean, "0" * 64)).text
+
+
+def test_the_curves_are_those_of_the_numbers_beside_them(record: AccountRecord) -> None:
+    """The account's equity and drawdown are the account's, and each line is its strategy's own return.
+
+    Proves: QL-12
+    """
+    drawn = json.loads(Page(render_account_page(record, "0" * 64)).scripts[0])
+    result, tables = record.result, account_tables(record.result)
+    assert drawn["equity"]["value"][0] == drawn["capital"] == float(tables.account.capital)
+    assert drawn["equity"]["value"][-1] == pytest.approx(result.equity[-1], rel=1e-6)
+    assert max(drawn["equity"]["value"]) == pytest.approx(max(result.equity.max(), drawn["capital"]), rel=1e-6)
+    assert -min(drawn["fall"]["value"]) == pytest.approx(tables.account.max_drawdown, rel=1e-6)
+    ends = {each["name"]: each["value"][-1] for each in drawn["lines"]}
+    rows = {row.name: row.total_return for row in tables.strategies}
+    assert ends.keys() == {"breakout", "hostile", "peeks", "trend"}
+    assert all(end == pytest.approx(rows[name], rel=1e-5, abs=1e-9) for name, end in ends.items())
 
 
 @pytest.mark.skipif(CHROMIUM == "", reason="no chromium on this machine")

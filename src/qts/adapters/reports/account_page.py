@@ -101,8 +101,8 @@ def _chart_data(record: AccountRecord) -> dict[str, object]:
     instants, points = _from_start(result.closed_at, result.equity, capital, record.interval_ms)
     lines = []
     for name in _drawn(record):
-        points = growth_of(result, name).points
-        lines.append({"name": name, **thin(instants, points / points[0] - 1.0, POINTS_OF_A_LINE).facts()})
+        own = growth_of(result, name).points
+        lines.append({"name": name, **thin(instants, own / own[0] - 1.0, POINTS_OF_A_LINE).facts()})
     return {
         "capital": capital,
         "equity": thin(instants, points).facts(),
