@@ -11,7 +11,7 @@ from typing import Any
 from qts.domain.money import ZERO
 from qts.domain.order import OrderType
 from qts.domain.order_lifecycle import OrderState
-from qts.execution.contracts import Role
+from qts.execution.contracts import ExecutionState, Role
 from tests.simulation.campaign.oracle import Oracle
 from tests.simulation.campaign.plant import Machine
 
@@ -97,11 +97,13 @@ def _executions(machine: Machine) -> tuple[Any, ...]:
 
 
 def _waiting_exits(machine: Machine) -> dict[str, str]:
-    """Exits at market that were decided and of which nothing was ever sent."""
+    """Exits at market that were decided and of which nothing was ever sent, but for those that an escape is for."""
     found = {}
     for execution in _executions(machine):
         order = execution.decision.order
         if not execution.reduces or execution.ending or order.type is not OrderType.MARKET:
+            continue
+        if execution.state is ExecutionState.ESCAPING:
             continue
         if not machine.account.orders.of_parent(execution.id):
             found[execution.id] = f"{execution.id} is to close {order.symbol}, is {execution.state} and not sent"
