@@ -7,6 +7,7 @@ on the tick grid here (limits never worse than asked, stops and targets rounded
 toward the entry), and every order passes the gate here. Nothing is sent.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, TypeAlias
@@ -91,8 +92,12 @@ class DecisionCycle:
         """limits: asked of what the gate allows; None for none. Raises StrategyError for an answer nobody may give."""
         ways, gate, state = self._ways, self._gate, desk.state
         draft = _Draft(ways, gate, desk, now, limits)
-        coming = state.position + desk.in_flight
-        for intent in intents_of(answer, ways.instrument, equity=state.equity, coming=coming, price=desk.last_price):
+        if isinstance(answer, Intent) and answer.symbol is None:
+            intents: Sequence[Intent] = (answer,)  # as it mostly is
+        else:
+            coming = state.position + desk.in_flight
+            intents = intents_of(answer, ways.instrument, equity=state.equity, coming=coming, price=desk.last_price)
+        for intent in intents:
             objections = gate.before_intent("", intent, state, now)
             if objections:
                 draft.object_to(objections)
