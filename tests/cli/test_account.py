@@ -225,6 +225,14 @@ def test_what_is_wrong_with_a_file_is_said_with_its_place(fault: str, markets: P
     assert not (markets / "accounts").exists(), "nothing is kept of a run that was refused"
 
 
+def test_a_list_whose_items_are_faulty_is_not_called_empty_too(tmp_path: Path) -> None:
+    """Proves: UX-2"""
+    one = "strategies:\n  - {id: quarantine, strategy: RsiReversion, symbols: [SYNUSDT], capital: .nan}\n"
+    message = refused("account", "backtest", account_file(tmp_path, f"account: x\ninterval: 4h\n{one}"), code=6)
+    assert "strategies[0].capital is nan" in message
+    assert "at least 1 item" not in message
+
+
 def test_a_file_that_does_not_load_is_refused_with_its_line(markets: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.py"
     bad.write_text("from qts import Strategy\n\nclass Bad(Strategy:\n")

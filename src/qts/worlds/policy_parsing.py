@@ -7,7 +7,7 @@ meant. Exact amounts may be quoted; any other quoted number is a text.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -76,8 +76,16 @@ def read_block(
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        faults = [_fault(kind, dict(item), data) for item in error.errors(include_url=False)]
+        items = [dict(item) for item in error.errors(include_url=False)]
+        faults = [_fault(kind, item, data) for item in items if not _only_lacks_faulty(item, items)]
         raise _policy_error(faults, source, line_of, keys_listed) from None
+
+
+def _only_lacks_faulty(item: Mapping[str, object], items: Iterable[Mapping[str, object]]) -> bool:
+    """Whether it calls a list too short of which faulty items were not counted."""
+    here = cast("KeyPath", item["loc"])
+    places = (cast("KeyPath", each["loc"]) for each in items)
+    return item["type"] == "too_short" and any(place != here and place[: len(here)] == here for place in places)
 
 
 def no_lines(_path: KeyPath) -> None:
