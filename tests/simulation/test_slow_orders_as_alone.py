@@ -18,6 +18,7 @@ from qts.risk.limit_policy import LimitPolicies
 from qts.simulation.joint_run import run_together
 from qts.simulation.joint_terms import Member
 from qts.simulation.operator_words import Verb, Word
+from qts.strategy.arbitration import Rule
 from qts.strategy.intent import Answer, Intent, buy, close, sell
 from qts.strategy.strategy import Strategy
 from tests.generators import INTERVAL, START, SYMBOL
@@ -222,3 +223,33 @@ def test_to_say_out_again_makes_nobody_slower() -> None:
         {1: buy(quantity=10), 3: close(over_bars=20, algorithm="twap"), 5: close(over_bars=2, algorithm="twap")}
     )
     assert max(by_bar(together(FLAT, s=quicker), "s")) < 10
+
+
+# -- and a third ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("words", "bought"), [(sell(quantity=4), 1.2), ([sell(quantity=1), sell(quantity=3)], 1.4)])
+def test_the_other_half_of_a_turn_does_not_go_before_an_exit_that_waits(words: Answer, bought: float) -> None:
+    """In a thin bar most of the first exit waits; what somebody buys meets that, and no entry behind it."""
+    dataset = thin([100] * 26, {6: 0.5})
+    one = script({1: buy(quantity=5), 5: words, 6: sell(quantity=5)})
+    result = together(dataset, one=one, two=script({6: buy(quantity=bought)}))
+    assert held(result, "one") == sum(quantity for _, quantity in alone_by_bar(dataset, one)) == Decimal("-0.5")
+    assert nobodys(result) == []
+
+
+@pytest.mark.parametrize("others", [{6: sell(quantity=2)}, {6: buy(quantity=5)}])
+def test_a_turn_that_a_trigger_began_in_the_flattening_bar_opens_nothing(others: dict[int, Answer]) -> None:
+    dataset = market([100] * 11 + [103] * 10)
+    one = script({7: sell(quantity=2), 8: buy(quantity=8, trigger=103, good_for_bars=6)})
+    operator = said_by((10, Verb.FLATTEN, SYMBOL))
+    result = together(dataset, replace(FREE, operator=operator), one=one, two=script(others))
+    assert held(result, "one") == held(result, "two") == 0
+    assert max(row for row, each in result.postings[SYMBOL] if each.quantity) == 11
+
+
+def test_what_was_withheld_at_its_first_close_is_not_told_by_the_nets_stop() -> None:
+    one = script({1: buy(quantity=2, stop_loss=93), 5: slowly("buy", 5)})
+    dataset = market([100] * 6 + [92] * 10)
+    result = together(dataset, replace(FREE, rule=Rule.HOLD), one=one, two=script({5: sell(quantity=1)}))
+    assert [each.quantity for each in result.withheld if each.strategy_id == "one"] == [5]

@@ -181,6 +181,8 @@ class JointDesk:
         book = each.venue.book
         is_open = self._line.controller.account.why_no_increase(each.symbol, "") is None
         trading = Trading.OPEN if is_open else Trading.CLOSED
+        if is_open and self.withdrawing.rejoin(each, wants, now):
+            wants += [want for _, want in self.withdrawing.offers(now, each.symbol)]
         found = self._arbitrate(each, wants, trading)
         while is_open and self._makes_others_offered(each, at_market(found), now):
             wants += [want for _, want in self.withdrawing.offers(now, each.symbol)]

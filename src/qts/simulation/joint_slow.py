@@ -97,7 +97,8 @@ class SlowOrders:
     def net_taken(self, symbol: str, side: Side, why: str) -> None:
         """Entries on the side of the net that was taken go, as what is at the venue does."""
         for key, coming in tuple(self.kept.items()):
-            if not coming.closes and coming.symbol == symbol and coming.side is side:
+            is_here = self._money.coming.find(key) is coming
+            if is_here and not coming.closes and coming.symbol == symbol and coming.side is side:
                 self._go(key, coming, why)
 
     def _exits(self, strategy_id: str, order: Order) -> list[Coming]:

@@ -155,14 +155,18 @@ class JointWithdrawing:
                 why = NET_TAKEN if result.reason == POSITION_CLOSES else result.reason
                 for key, coming, part in self._still_wanted(result):
                     self._tell_lost(key, coming, part, why)
-                    if coming.is_slow:
-                        self._money.less(key, part)  # what sleeps of it goes on
+                    self._money.less(key, part)  # what else there is of it goes on
         self._results = len(results)
         return bool(self._again)
 
     def wake(self, now: Instant, present: Collection[str]) -> None:
         """Bars of the symbols present have closed: triggers they touched wait no more, and what is due is offered."""
         self._present = present
+        for key, coming in tuple(self._again.items()):
+            if self._symbols[coming.symbol].flattening:
+                self._tell_lost(key, coming, coming.wanted, f"{coming.symbol} is being flattened")
+                coming.give_up()
+                del self._again[key]
         for coming in self._money.coming.triggers():
             if coming.parents and self._is_touched(coming):
                 coming.touch()
@@ -194,6 +198,19 @@ class JointWithdrawing:
                     coming = self._money.coming.find(share.key)
                     if coming is not None and not coming.is_given_up and not coming.was_offered(now):
                         self._again[share.key] = coming
+        if len(self._again) == before:
+            return False
+        self.tell()
+        return True
+
+    def rejoin(self, each: JointSymbol, wants: Iterable[Want], now: Instant) -> bool:
+        """Whether exits that still wait at the venue are to be offered again: an entry of theirs may not go before."""
+        before = len(self._again)
+        for want in wants:
+            for key, coming in () if want.closes else self._money.coming.of(want.strategy_id, each.symbol):
+                is_first = coming.closes and coming.side is want.side and coming.at_market and coming.left > ZERO
+                if is_first and coming.parents and not coming.is_given_up and not coming.was_offered(now):
+                    self._again[key] = coming
         if len(self._again) == before:
             return False
         self.tell()
