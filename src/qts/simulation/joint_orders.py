@@ -29,7 +29,7 @@ def order_of(net: NetOrder, symbol: str, number: int, now: Instant) -> Order:
 
 
 def worked(order: Order, price: Decimal, net: NetOrder) -> OrderDecision:
-    """The order, to be worked as those wished who share it; ``_as_want`` says what the way of working is."""
+    """The order, to be worked as those wished who share it; ``JointWants`` says what the way of working is."""
     decision = OrderDecision(order, price, strategy_id=net.owner)
     if not isinstance(net.working, tuple):
         return decision

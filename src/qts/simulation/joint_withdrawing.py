@@ -198,10 +198,7 @@ class JointWithdrawing:
                     coming = self._money.coming.find(share.key)
                     if coming is not None and not coming.is_given_up and not coming.was_offered(now):
                         self._again[share.key] = coming
-        if len(self._again) == before:
-            return False
-        self.tell()
-        return True
+        return self._told_of_more_than(before)
 
     def rejoin(self, each: JointSymbol, wants: Iterable[Want], now: Instant) -> bool:
         """Whether exits that still wait at the venue are to be offered again: an entry of theirs may not go before."""
@@ -211,10 +208,7 @@ class JointWithdrawing:
                 is_first = coming.closes and coming.side is want.side and coming.at_market and coming.left > ZERO
                 if is_first and coming.parents and not coming.is_given_up and not coming.was_offered(now):
                     self._again[key] = coming
-        if len(self._again) == before:
-            return False
-        self.tell()
-        return True
+        return self._told_of_more_than(before)
 
     def meet(self, each: JointSymbol, at_market: Decimal, now: Instant) -> bool:
         """Whether orders at market are to be offered again: they would trade against what is about to be traded.
@@ -230,10 +224,14 @@ class JointWithdrawing:
                 coming = self._money.coming.find(share.key)
                 if coming is not None and not coming.is_given_up and not coming.was_offered(now):
                     self._again[share.key] = coming
-        if len(self._again) == before:
-            return False
-        self.tell()
-        return True
+        return self._told_of_more_than(before)
+
+    def _told_of_more_than(self, before: int) -> bool:
+        """Whether more is to be offered again than there was; the machine is told of it then."""
+        is_more = len(self._again) > before
+        if is_more:
+            self.tell()
+        return is_more
 
     # -- telling the machine --------------------------------------------------------------------
 
