@@ -84,7 +84,8 @@ def hold_together(venue, before, steps):
             if venue.escaping:
                 assert order.role is Role.STOP_LOSS
                 assert venue.now >= venue.escaping_since + BACKSTOP_AFTER_MS
-                assert not before
+                surely = [each for each in before if each.doubted_at is None]
+                assert sum((each.left for each in surely), start=ZERO) < size, "a stop stands and covers"
             assert order.side is (Side.SELL if venue.position > 0 else Side.BUY)
             assert order.quantity == size
             assert order.reduce_only
@@ -117,6 +118,12 @@ def asked(venue):
 
 @given(st.lists(happenings, max_size=40), st.booleans())
 @example(story=[("hold", "0"), ("hold", "1"), ("time", 5000), (OrderEvent.ACCEPT, 0), ("time", 5000)], knows_mark=False)
+@example(
+    story=[("hold", "-1"), ("time", 5000), ("time", 5000), (OrderEvent.ACCEPT, 2), ("doubt", 0)], knows_mark=True
+)
+@example(
+    story=[(OrderEvent.ACCEPT, 0), ("stop", "108"), ("time", 5000), ("time", 5000), ("hold", "3")], knows_mark=True
+)
 @settings(max_examples=400)
 def test_every_story_keeps_the_invariants_and_ends_protected_or_flat(story, knows_mark):
     venue = Venue(mark="100" if knows_mark else None)
