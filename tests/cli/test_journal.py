@@ -17,7 +17,7 @@ from qts.domain.safety_code import SafetyCode
 from qts.execution.commands import SendOrder, TakeSnapshot
 from qts.execution.contracts import ExecutionAlert, Role, SplitOrder
 from qts.execution.events import OperatorSaid, OperatorVerb
-from qts.execution.journal import Journal, RowKind
+from qts.execution.journal import Journal
 from tests.cli.front_door import qts, refused
 from tests.execution.journal_entries import START, rows
 
@@ -113,8 +113,8 @@ def test_rows_are_shown_in_words(path):
 def test_what_a_venue_or_a_person_said_does_not_steer_the_terminal(tmp_path):
     path = tmp_path / "j.sqlite"
     journal = Journal()
-    journal.add(RowKind.EVENT, OperatorSaid(OperatorVerb.PAUSE, "ann", "\x1b[2Jlook: two words\n"), START)
-    journal.add(RowKind.COMMAND, TakeSnapshot("XYZUSDT", "\ud800"), START)
+    journal.add(OperatorSaid(OperatorVerb.PAUSE, "ann", "\x1b[2Jlook: two words\n"), START)
+    journal.add(TakeSnapshot("XYZUSDT", "\ud800"), START)
     with SqliteJournal(path) as store:
         store.append(journal.taken())
     said, asked = qts("journal", "show", str(path)).stdout.splitlines()
@@ -144,8 +144,8 @@ def test_values_inside_values_are_shown_too(tmp_path):
         send_at=START,
     )
     journal = Journal()
-    journal.add(RowKind.COMMAND, SendOrder(order), START)
-    journal.add(RowKind.COMMAND, ExecutionAlert(next(iter(SafetyCode)), "c-1", "send", "late"), START)
+    journal.add(SendOrder(order), START)
+    journal.add(ExecutionAlert(next(iter(SafetyCode)), "c-1", "send", "late"), START)
     path = tmp_path / "j.sqlite"
     with SqliteJournal(path) as store:
         store.append(journal.taken())

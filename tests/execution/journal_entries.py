@@ -25,7 +25,7 @@ from qts.execution.events import (
     Quote,
     VenueOrder,
 )
-from qts.execution.journal import Journal, JournalRow, RowKind
+from qts.execution.journal import Journal, JournalRow
 
 START = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 
@@ -101,10 +101,10 @@ def rows(count: int, journal: Journal | None = None) -> tuple[JournalRow, ...]:
         number = journal.number + 1
         at = START + 250 * number
         if number % 3 == 0:
-            journal.add(RowKind.COMMAND, CancelOrder(f"o-{number}", "XYZUSDT", conditional=False), at)
+            journal.add(CancelOrder(f"o-{number}", "XYZUSDT", conditional=False), at)
         elif number % 3 == 1 and number > 1:
-            journal.add(RowKind.EVENT, CancelAck(f"o-{number - 1}", CancelOutcome.CANCELED, Decimal("0.10")), at)
+            journal.add(CancelAck(f"o-{number - 1}", CancelOutcome.CANCELED, Decimal("0.10")), at)
         else:
             price = Decimal(100) + Decimal(number) / 100
-            journal.add(RowKind.EVENT, Quote("XYZUSDT", price, price + 1, price, at), at)
+            journal.add(Quote("XYZUSDT", price, price + 1, price, at), at)
     return journal.taken()

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from decimal import Decimal
 from itertools import product
+from typing import get_args
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qts.domain.errors import DataError
-from qts.execution.events import CancelAck, OrderEnded, TimeReached, VenueStatus
+from qts.execution.events import CancelAck, Event, OrderEnded, TimeReached, VenueStatus
 from qts.execution.journal import GENESIS, Journal, JournalRow, RowKind, chained, decode, encode, first_bad_row
 from qts.execution.journal_check import check_chain
 from tests.execution.journal_entries import KINDS, START, rows, values
@@ -110,13 +111,26 @@ def test_a_mangled_entry_is_read_as_a_valid_one_or_refused(data):
 
 def test_rows_are_numbered_from_one_and_wait_until_they_are_taken():
     journal = Journal()
-    journal.add(RowKind.EVENT, TimeReached(), START)
-    journal.add(RowKind.EVENT, TimeReached(), START + 1)
+    journal.add(TimeReached(), START)
+    journal.add(TimeReached(), START + 1)
     taken = journal.taken()
     assert [(row.number, row.at) for row in taken] == [(1, START), (2, START + 1)]
     assert journal.taken() == ()
-    journal.add(RowKind.EVENT, TimeReached(), START + 2)
+    journal.add(TimeReached(), START + 2)
     assert [row.number for row in journal.taken()] == [3]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_a_row_holds_the_text_of_its_entry_says_what_it_is_and_follows_from_the_one_before(kind, data):
+    entry = data.draw(values(kind))
+    journal = Journal()
+    journal.add(TimeReached(), START)
+    journal.add(entry, START)
+    first, row = journal.taken()
+    assert row.text == encode(entry)
+    assert row.kind is (RowKind.EVENT if kind in get_args(Event) else RowKind.COMMAND)
+    assert row.digest == chained(first.digest, 2, START, row.kind, row.text)
 
 
 def test_it_is_no_matter_when_rows_are_written():
@@ -125,7 +139,7 @@ def test_it_is_no_matter_when_rows_are_written():
     heads = []
     for count in range(700):
         for each in (often, once, bare):
-            each.add(RowKind.EVENT, TimeReached(), START + count)
+            each.add(TimeReached(), START + count)
         heads.append(often.head)
     rows = once.taken()
     assert [row.digest for row in rows] == heads

@@ -118,9 +118,7 @@ def asked(venue):
 
 @given(st.lists(happenings, max_size=40), st.booleans())
 @example(story=[("hold", "0"), ("hold", "1"), ("time", 5000), (OrderEvent.ACCEPT, 0), ("time", 5000)], knows_mark=False)
-@example(
-    story=[("hold", "-1"), ("time", 5000), ("time", 5000), (OrderEvent.ACCEPT, 2), ("doubt", 0)], knows_mark=True
-)
+@example(story=[("hold", "-1"), ("time", 5000), ("time", 5000), (OrderEvent.ACCEPT, 2), ("doubt", 0)], knows_mark=True)
 @example(
     story=[(OrderEvent.ACCEPT, 0), ("stop", "108"), ("time", 5000), ("time", 5000), ("hold", "3")], knows_mark=True
 )

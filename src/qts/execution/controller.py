@@ -56,7 +56,7 @@ from qts.execution.events import (
     VenueStatus,
     Withdrawn,
 )
-from qts.execution.journal import Journal, RowKind
+from qts.execution.journal import Journal
 from qts.execution.loop import ExecutionLoop
 from qts.execution.operator import Operator
 from qts.execution.overfills import Overfills
@@ -84,7 +84,7 @@ class OnTheWay(NamedTuple):
     at_market: Decimal
 
 
-_EVENT, _COMMAND, _REDUCE = RowKind.EVENT, RowKind.COMMAND, Effect.REDUCE
+_REDUCE = Effect.REDUCE
 NOTHING = OnTheWay(ZERO, ZERO, ZERO)
 """What is on the way when no order is at work, and only then this very value."""
 
@@ -153,23 +153,31 @@ class ExecutionController:
         kind = type(event)
         if kind is TimeReached and not self.is_due(now):
             return ()
-        account = self.account
-        account.out = []
+        account, pipeline, journal = self.account, self._pipeline, self.journal
+        out: list[Command] = []
+        account.out = out
         self._due_is_known = False
         self._hears[kind](event, now)
-        self._settle(now)
-        if kind is Quote and not account.out and not account.quotes_read:
-            return ()  # nothing was decided by it
-        journal = self.journal
+        if (
+            account.touched
+            or pipeline.finished
+            or account.restricted
+            or pipeline.escaping
+            or self._news.broker_is_lost
+            or self._loop.is_waiting
+        ):
+            self._settle(now)
         if account.quotes_read:
             for quote in account.quotes_read:
-                journal.add(RowKind.EVENT, quote, now)
+                journal.add(quote, now)
             account.quotes_read.clear()
-        if kind is not Quote:
-            journal.add(_EVENT, event, now)
-        for command in account.out:
-            journal.add(_COMMAND, command, now)
-        return tuple(account.out)
+        if kind is not Quote:  # by one that nobody read nothing was decided
+            journal.add(event, now)
+        if not out:
+            return ()
+        for command in out:
+            journal.add(command, now)
+        return tuple(out)
 
     @property
     def due(self) -> Instant | None:
@@ -187,13 +195,15 @@ class ExecutionController:
     @property
     def _is_watched(self) -> bool:
         """Whether anybody but an execution may want to be told of the time."""
-        return bool(self._pairs.wanted or self._escapes.active or self._doubts.watches or self._overfills.is_watching)
+        return bool(self._pairs.wanted or self._escapes.active or self._doubts.watches or self._overfills.excesses)
 
     def is_due(self, now: Instant) -> bool:
         """Whether TimeReached wants to be handled by now. Asked often, so it looks closely only where it must."""
-        if not self._due_is_known:
-            pipeline = self._pipeline
-            if not self._is_watched and (not pipeline.executions or not pipeline.may_be_due(now)):
+        if not self._due_is_known and not self._is_watched:
+            if not self._pipeline.executions:
+                self._due, self._due_is_known = None, True
+                return False
+            if not self._pipeline.may_be_due(now):
                 return False
         due = self.due
         return due is not None and due <= now
@@ -255,9 +265,9 @@ class ExecutionController:
     # -- until nothing more follows -------------------------------------------------------
 
     def _settle(self, now: Instant) -> None:
-        account, pipeline = self.account, self._pipeline
+        account, pipeline, news = self.account, self._pipeline, self._news
         while True:
-            if account.restricted or self._news.broker_is_lost or pipeline.escaping:
+            if account.restricted or pipeline.escaping or news.broker_is_lost:
                 self._restrict(now)
             if account.touched:
                 touched, account.touched = account.touched, {}

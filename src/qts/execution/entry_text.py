@@ -30,9 +30,9 @@ _WORDS: Final[dict[str, object]] = {
 """What the source of a writer speaks of besides the writers and enumerations it needs."""
 
 
-def entry_writer(kind: type) -> Writer:
-    """Writes an entry as its type's name and its fields: '["TimeReached",[]]'."""
-    return _writer(kind, f'["{kind.__name__}",', "]")
+def entry_writer(kind: type, before: str = "") -> Writer:
+    """Writes an entry as its type's name and its fields: '["TimeReached",[]]'. before: what stands in front of it."""
+    return _writer(kind, f'{before}["{kind.__name__}",', "]")
 
 
 def _writer(hint: object, head: str = "", tail: str = "") -> Writer:

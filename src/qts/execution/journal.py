@@ -55,18 +55,21 @@ class Journal:
     """
 
     def __init__(self, number: int = 0, head: str = GENESIS, *, keeps: bool = True) -> None:
-        self.number = number
         self._head, self._head_number = head, number
-        self._unwritten: list[tuple[RowKind, Event | Command, Instant]] = []
+        self._unwritten: list[tuple[Event | Command, Instant]] = []
         self._rows: list[JournalRow] = []
         self._keeps = keeps
 
-    def add(self, kind: RowKind, entry: Event | Command, at: Instant) -> None:
-        self.number += 1
+    def add(self, entry: Event | Command, at: Instant) -> None:
         unwritten = self._unwritten
-        unwritten.append((kind, entry, at))
+        unwritten.append((entry, at))
         if len(unwritten) >= _WRITTEN_TOGETHER:
             self._write()
+
+    @property
+    def number(self) -> int:
+        """Of the last row."""
+        return self._head_number + len(self._unwritten)
 
     @property
     def head(self) -> str:
@@ -82,12 +85,13 @@ class Journal:
 
     def _write(self) -> None:
         head, number = self._head, self._head_number
-        for kind, entry, at in self._unwritten:
+        for entry, at in self._unwritten:
             number += 1
-            text = _WRITERS[type(entry)](entry)
-            head = chained(head, number, at, kind, text)
+            line = _LINES[type(entry)](entry)
+            head = sha256(f"{head}|{number}|{at}|{line}".encode()).hexdigest()  # ``chained``, without its call
             if self._keeps:
-                self._rows.append(JournalRow(number, at, kind, text, head))
+                kind, _, text = line.partition("|")
+                self._rows.append(JournalRow(number, at, _KINDS[kind], text, head))
         self._head, self._head_number = head, number
         self._unwritten.clear()
 
@@ -126,6 +130,10 @@ def decode(text: str) -> Event | Command:
 
 _ROOTS: Final = (*get_args(Event), *get_args(Command))
 _WRITERS: Final = {kind: entry_writer(kind) for kind in _ROOTS}
+_KINDS: Final = {kind.value: kind for kind in RowKind}
+_LINES: Final = {kind: entry_writer(kind, f"{RowKind.EVENT}|") for kind in get_args(Event)} | {
+    kind: entry_writer(kind, f"{RowKind.COMMAND}|") for kind in get_args(Command)
+}
 
 _Read: TypeAlias = Callable[[object], object]
 

@@ -37,10 +37,12 @@ class _Excess:
 
 
 class Overfills:
+    """excesses: whatever filled too much, of a decision or an order, by its id."""
+
     def __init__(self, account: ExecutionAccount, loop: ExecutionLoop) -> None:
         self._account = account
         self._loop = loop
-        self._of: dict[str, _Excess] = {}
+        self.excesses: dict[str, _Excess] = {}
         self._giving: dict[str, _Excess] = {}  # by the id of the decision that gives back
 
     def filled(self, record: OrderRecord, now: Instant) -> None:
@@ -53,7 +55,7 @@ class Overfills:
         if excess <= ZERO:
             return
         whose = first_id(order.parent_id) if order.role is Role.ENTRY else order.client_id
-        known = self._of.setdefault(whose, _Excess(record))
+        known = self.excesses.setdefault(whose, _Excess(record))
         if excess <= known.quantity:
             return
         more, known.quantity, known.record = excess - known.quantity, excess, record
@@ -73,15 +75,11 @@ class Overfills:
         if not excess.under_way and excess.quantity > excess.returned:
             excess.next_at = now + AGAIN_MS
 
-    @property
-    def is_watching(self) -> bool:
-        return bool(self._of)
-
     def due(self) -> Instant | None:
-        return min((each.next_at for each in self._of.values() if each.next_at is not None), default=None)
+        return min((each.next_at for each in self.excesses.values() if each.next_at is not None), default=None)
 
     def on_time(self, now: Instant) -> None:
-        for whose, each in self._of.items():
+        for whose, each in self.excesses.items():
             if each.next_at is not None and each.next_at <= now:
                 each.next_at = None
                 self._give(whose, each, each.quantity - each.returned, now)
@@ -112,4 +110,6 @@ class Overfills:
         self._loop.offer((OrderDecision(back, excess.record.notional / excess.record.filled),), now)
 
     def facts(self) -> tuple[object, ...]:
-        return tuple((whose, x.quantity, x.returned, x.tries, x.under_way, x.next_at) for whose, x in self._of.items())
+        return tuple(
+            (whose, x.quantity, x.returned, x.tries, x.under_way, x.next_at) for whose, x in self.excesses.items()
+        )

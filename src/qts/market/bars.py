@@ -8,8 +8,9 @@ Bars that break this are not bars but a finding of the audit (``audit.py``).
 A bar opened at t is known at t + interval, never earlier.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,15 @@ def read_only(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+@overload
+def elements(column: Floats) -> Sequence[float]: ...
+@overload
+def elements(column: Instants) -> Sequence[int]: ...
+def elements(column: Floats | Instants) -> Sequence[float] | Sequence[int]:
+    """The column, for whoever reads it number by number: through a memoryview one costs a third."""
+    return cast("Sequence[float]", memoryview(column))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

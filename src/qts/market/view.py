@@ -11,13 +11,14 @@ that bar. A question that reaches forward raises ``StrategyError``.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
 from qts.domain.book import Holding
 from qts.domain.errors import StrategyError
 from qts.domain.instant import Instant, format_instant
-from qts.market.bars import Bars, Floats
+from qts.market.bars import Bars, Floats, elements
 from qts.market.ports import FeatureSource
 
 
@@ -65,12 +66,12 @@ class View:
         self._bars = bars
         self._features = features
         self._cursor = cursor
-        self._open = memoryview(bars.open)  # type: ignore[arg-type]
-        self._high = memoryview(bars.high)  # type: ignore[arg-type]
-        self._low = memoryview(bars.low)  # type: ignore[arg-type]
-        self._close = memoryview(bars.close)  # type: ignore[arg-type]
-        self._volume = memoryview(bars.volume)  # type: ignore[arg-type]
-        self._columns: defaultdict[str, dict[float, memoryview]] = defaultdict(dict)
+        self._open = elements(bars.open)
+        self._high = elements(bars.high)
+        self._low = elements(bars.low)
+        self._close = elements(bars.close)
+        self._volume = elements(bars.volume)
+        self._columns: defaultdict[str, dict[float, Sequence[float]]] = defaultdict(dict)
         self.holding = holding
 
     @property
@@ -155,9 +156,9 @@ class View:
             raise NotWarm(self._features.warmup(name, length) + ago)
         return value
 
-    def _opened_column(self, name: str, length: float) -> memoryview:
-        """The feature's column, kept from its first use on; one element read costs less through a memoryview."""
-        column = memoryview(self._features.column(name, length))  # type: ignore[arg-type]
+    def _opened_column(self, name: str, length: float) -> Sequence[float]:
+        """The feature's column, kept from its first use on."""
+        column = elements(self._features.column(name, length))
         self._columns[name][length] = column
         return column
 

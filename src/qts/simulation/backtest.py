@@ -31,6 +31,7 @@ from qts.execution.cycle import DecisionCycle, Desk, Ways
 from qts.execution.events import Decided, ProtectionWanted, TimeReached
 from qts.execution.journal import Journal
 from qts.execution.stages.precheck import PreCheckLimits
+from qts.market.bars import elements
 from qts.market.dataset import Dataset
 from qts.market.view import Cursor, NotWarm, View
 from qts.risk.gate import AccountState, RiskGate
@@ -137,8 +138,7 @@ class _Run:
         policies = terms.policies
         self._limits = None if policies is None else RunLimits(venue, machine, self._columns, policies)
         self._guard = RunGuard(venue, machine, self._columns, policies, limits=self._limits, gate=gate)
-        self._opens = memoryview(self._bars.opened_at)  # type: ignore[arg-type]  # one element costs less through it
-        self._closes = memoryview(self._bars.close)  # type: ignore[arg-type]
+        self._opens, self._closes = elements(self._bars.opened_at), elements(self._bars.close)
         ways = Ways(
             instrument=dataset.instrument,
             limits=terms.limits,

@@ -32,7 +32,7 @@ from qts.domain.fill import Liquidity
 from qts.domain.money import ZERO, exact, exact_arithmetic
 from qts.domain.order import OrderType, Side
 from qts.domain.value import maker
-from qts.market.bars import Floats, Instants
+from qts.market.bars import elements
 from qts.simulation import matching
 from qts.simulation.bar_search import first_touch
 from qts.simulation.columns import MarketColumns
@@ -60,8 +60,8 @@ class BarMarket:
         self._frictions = venue.frictions
         self._columns = columns
         bars = columns.bars
-        self._opened_at, self._opens = _elements(bars.opened_at), _elements(bars.open)
-        self._highs, self._lows, self._volumes = _elements(bars.high), _elements(bars.low), _elements(bars.volume)
+        self._opened_at, self._opens = elements(bars.opened_at), elements(bars.open)
+        self._highs, self._lows, self._volumes = elements(bars.high), elements(bars.low), elements(bars.volume)
         self._funding = columns.funding
         self._funding_next = 0
         self._funding_row = self._row_of_funding()
@@ -310,8 +310,3 @@ class BarMarket:
         if columns.atr is not None and row > 0 and np.isfinite(columns.atr[row - 1]):
             atr = columns.atr[row - 1]
         return BarLiquidity(volume=exact(float(columns.bars.volume[row])), atr=exact(float(atr)))
-
-
-def _elements(column: Floats | Instants) -> memoryview:
-    """The column, for whoever reads single elements: through a memoryview one costs a third."""
-    return memoryview(column)  # type: ignore[arg-type]

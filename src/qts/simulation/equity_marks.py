@@ -9,7 +9,6 @@ are reckoned exactly and told to the book's memory (``write``); nothing else of 
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, TypeAlias
 
@@ -19,6 +18,7 @@ from qts.domain.book import Book, Holding
 from qts.domain.instant import DAY_MS, Duration
 from qts.domain.instrument import Instrument
 from qts.domain.money import exact_arithmetic
+from qts.market.bars import elements
 from qts.risk.limit_state import BookMemory
 from qts.simulation.columns import MarketColumns
 
@@ -68,8 +68,8 @@ class EquityMarks:
         self._memory = memory
         self._tick = float(instrument.tick)
         self._marks = columns.mark_close
-        self._prices: Sequence[float] = memoryview(columns.mark_close)  # type: ignore[arg-type]
-        self._opens: Sequence[int] = memoryview(columns.bars.opened_at)  # type: ignore[arg-type]
+        self._prices = elements(columns.mark_close)
+        self._opens = elements(columns.bars.opened_at)
         self._interval_ms: Duration = columns.bars.interval_ms
         self.next = 0
         self._written = 0

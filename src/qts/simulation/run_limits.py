@@ -8,7 +8,7 @@ Most orders are seen to be far from every limit by a few comparisons
 (``Clearance``); only the others are measured by each.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -19,6 +19,7 @@ from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, Side
 from qts.domain.refusal import RefusalCode
 from qts.execution.controller import NOTHING, ExecutionController, OnTheWay
+from qts.market.bars import elements
 from qts.risk.calculators.stop import stop
 from qts.risk.clearance import Clearance, is_farther
 from qts.risk.gate import AccountState
@@ -58,8 +59,8 @@ class RunLimits:
         self._controller = controller
         self._brackets = columns.brackets
         self._interval_ms: Duration = columns.bars.interval_ms
-        self._opens: Sequence[int] = memoryview(columns.bars.opened_at)  # type: ignore[arg-type]
-        self._mark_close: Sequence[float] = memoryview(columns.mark_close)  # type: ignore[arg-type]
+        self._opens = elements(columns.bars.opened_at)
+        self._mark_close = elements(columns.mark_close)
         self._marks_are_closes = columns.mark_close is columns.bars.close
         self._marks = EquityMarks(venue.book, venue.instrument, columns, self._memory)
         self._fills, self._filled = 0, ZERO  # how many the memory knows, and the position they add up to

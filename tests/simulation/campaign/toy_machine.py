@@ -27,7 +27,7 @@ from qts.execution.events import (
     Snapshot,
     TimeReached,
 )
-from qts.execution.journal import Journal, RowKind
+from qts.execution.journal import Journal
 from qts.execution.orders import OrderLedger, OrderRecord
 from qts.execution.positions import Positions
 
@@ -83,9 +83,9 @@ class ToyMachine:
             return ()
         self._out = []
         self._hear(event, now)
-        self.journal.add(RowKind.EVENT, event, now)
+        self.journal.add(event, now)
         for command in self._out:
-            self.journal.add(RowKind.COMMAND, command, now)
+            self.journal.add(command, now)
         return tuple(self._out)
 
     def _is_mine(self, event: Event) -> bool:
