@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BENCH_VENV := .venv-bench
+COMPILED_VENV := .venv-compiled
 PYTEST_WORKERS ?= 2
 SEEDS ?= 500
 DEATHS ?= 5
@@ -14,9 +15,10 @@ COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --pytho
 	--generate-hashes --no-strip-extras --no-header --no-annotate
 COVERED := domain risk execution simulation worlds
 COVERAGE_FLOOR := 95
+ORDER_PATH := execution risk simulation properties scenarios golden strategy worlds
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test plain cover campaign check lint types layers pages walls bench docs lock clean
+.PHONY: help setup demo test plain cover compiled same campaign check lint types layers pages walls bench docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +40,15 @@ cover: $(VENV)/.dev ## run the test suite and enforce the coverage floors
 	@failed=; for layer in $(COVERED); do echo "branch coverage of $$layer, floor $(COVERAGE_FLOOR) %:"; \
 		$(VENV)/bin/coverage report --include="src/qts/$$layer/*" --skip-covered --show-missing \
 		--fail-under=$(COVERAGE_FLOOR) || failed="$$failed $$layer"; done; test -z "$$failed"
+
+compiled: $(COMPILED_VENV)/.compiled ## compile the order path to machine code, in a venv of its own (needs a C compiler)
+	@echo "ready: $(COMPILED_VENV)/bin/qts --help"
+
+same: $(COMPILED_VENV)/.compiled $(VENV)/.dev ## hold the compiled order path to the tests and transcripts of the plain one
+	@$(COMPILED_VENV)/bin/python -m tools.compiled
+	@$(COMPILED_VENV)/bin/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not interpreted" \
+		$(addprefix tests/,$(ORDER_PATH))
+	@$(VENV)/bin/python -m tests.simulation.campaign.determinism --other $(COMPILED_VENV)/bin/python
 
 campaign: $(VENV)/.dev ## attack the order machine with faults: SEEDS=n scenarios, DEATHS=n at each crash point
 	@$(VENV)/bin/python -m tests.simulation.campaign.campaign --seeds $(SEEDS) --crash-points $(DEATHS) \
@@ -76,11 +87,11 @@ lock: $(VENV)/.dev ## resolve pyproject.toml anew into requirements/*.txt
 	printf 'virtualenv\n' | $(subst pyproject.toml,-,$(COMPILE)) -o requirements/boot.txt
 
 clean: ## remove what can be made again (never .qts, where your worlds live)
-	@rm -rf $(VENV) $(BENCH_VENV) .boot build dist src/*.egg-info .coverage .coverage.* \
+	@rm -rf $(VENV) $(BENCH_VENV) $(COMPILED_VENV) .boot build dist src/*.egg-info .coverage .coverage.* \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A virtual environment, also where Debian left out the module that makes one.
-$(VENV)/.made $(BENCH_VENV)/.made:
+$(VENV)/.made $(BENCH_VENV)/.made $(COMPILED_VENV)/.made:
 	@command -v $(PYTHON) >/dev/null || { echo "QTS needs Python >= 3.11: $(PYTHON) is not on the PATH."; \
 		echo "  next: install it, or name another: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' || { \
@@ -103,6 +114,18 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(VENV)/.made
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.core
 	@echo "installing what tests and checks need (once)"
 	@$(VENV)/bin/python $(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Not editable: what was compiled belongs to the sources it was compiled from, so any change makes it anew.
+$(COMPILED_VENV)/.compiled: setup.py pyproject.toml requirements/dev.txt $(shell find src -name '*.py') | $(COMPILED_VENV)/.made
+	@echo "compiling the order path (a minute or two, once for these sources)"
+	@command -v $${CC:-cc} >/dev/null || { echo "compiling needs a C compiler: $${CC:-cc} is not on the PATH."; \
+		echo "  next: install one (Debian: gcc), or go on with the plain build, which does the same"; exit 1; }
+	@$(COMPILED_VENV)/bin/python $(PIP_INSTALL) --require-hashes -r requirements/core.txt
+	@$(COMPILED_VENV)/bin/python $(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@rm -rf build
+	@QTS_COMPILED=1 $(COMPILED_VENV)/bin/python $(PIP_INSTALL) --no-deps --no-build-isolation --force-reinstall .
+	@rm -rf build
 	@touch $@
 
 $(BENCH_VENV)/.bench: requirements/bench.txt pyproject.toml | $(BENCH_VENV)/.made

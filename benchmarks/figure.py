@@ -9,6 +9,7 @@ class Environment(StrEnum):
     """Which interpreter a contender runs in. A contender whose environment is absent is left out, in words."""
 
     QTS = "qts"
+    COMPILED = "compiled"
     NAUTILUS = "nautilus"
 
 

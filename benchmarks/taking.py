@@ -22,6 +22,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 TIMEOUT_S = 600
 _INTERPRETERS = {
     Environment.QTS: Path(sys.executable),
+    Environment.COMPILED: PROJECT / ".venv-compiled" / "bin" / "python",
     Environment.NAUTILUS: PROJECT / ".venv-bench-nautilus" / "bin" / "python",
 }
 _VALUE_OF: Mapping[Quantity, Callable[[Mapping[str, float]], float]] = {

@@ -47,6 +47,7 @@ MEASURED = frozenset({"domain", "golden", "risk", "execution", "scenarios", "sim
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "unmeasured: no coverage is measured of the test")
+    config.addinivalue_line("markers", "interpreted: it replaces a method to look on, which compiled code forbids")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,6 +11,8 @@ from hypothesis import example, given, settings
 from qts.domain.instant import Instant
 from qts.execution.account import ExecutionSettings
 from qts.execution.commands import Command
+from qts.execution.controller import ExecutionController
+from qts.execution.events import Event
 from qts.execution.journal import first_bad_row
 from qts.execution.state_machine import FINAL
 from tests.execution.front_desk import BTC, SYMBOL, replayed
@@ -93,6 +95,21 @@ def test_no_story_breaks_the_machine_and_its_journal_tells_the_same_story_again(
     assert again.machine.due == story.desk.machine.due
 
 
+class Overheard:
+    """A machine, and the events it was told."""
+
+    def __init__(self, machine: ExecutionController) -> None:
+        self._machine = machine
+        self.events: list[tuple[Event, Instant]] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._machine, name)
+
+    def handle(self, event: Event, now: Instant) -> tuple[Command, ...]:
+        self.events.append((event, now))
+        return self._machine.handle(event, now)
+
+
 @settings(max_examples=60)
 @given(STORIES, STORIES, SETTINGS)
 def test_a_machine_that_was_restarted_goes_on_as_the_one_that_was_not(
@@ -103,16 +120,9 @@ def test_a_machine_that_was_restarted_goes_on_as_the_one_that_was_not(
     rows = story.desk.machine.journal.taken()
     machine = replayed(rows, account).machine
     assert machine.digest() == story.desk.machine.digest()
-    events: list[tuple[object, Instant]] = []
-    handle = story.desk.machine.handle
-
-    def heard(event: object, now: Instant) -> tuple[Command, ...]:
-        events.append((event, now))
-        return handle(event, now)
-
-    story.desk.machine.handle = heard
+    overheard = story.desk.machine = Overheard(story.desk.machine)
     said = len(story.desk.said)
     story.run([QUOTED, *after])
-    commands = [command for event, now in events for command in machine.handle(event, now)]
+    commands = [command for event, now in overheard.events for command in machine.handle(event, now)]
     assert commands == story.desk.said[said:]
-    assert machine.digest() == story.desk.machine.digest()
+    assert machine.digest() == overheard.digest()

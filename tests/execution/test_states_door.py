@@ -5,12 +5,16 @@ Proves: SX-0
 
 from collections.abc import Callable
 
+import pytest
+
 from qts.domain.safety_code import SafetyCode
 from qts.execution.contracts import ExecutionState
 from qts.execution.events import OperatorVerb, SendOutcome
 from qts.execution.state_machine import FINAL, SUCCESSORS
 from tests.execution.conftest import Step
 from tests.execution.front_desk import Desk
+
+pytestmark = pytest.mark.interpreted
 
 S = ExecutionState
 

@@ -158,14 +158,8 @@ class ExecutionController:
         account.out = out
         self._due_is_known = False
         self._hears[kind](event, now)
-        if (
-            account.touched
-            or pipeline.finished
-            or account.restricted
-            or pipeline.escaping
-            or self._news.broker_is_lost
-            or self._loop.is_waiting
-        ):
+        stirred = account.touched or pipeline.finished or account.restricted or pipeline.escaping
+        if stirred or self._news.broker_is_lost or self._loop.is_waiting:
             self._settle(now)
         if account.quotes_read:
             for quote in account.quotes_read:

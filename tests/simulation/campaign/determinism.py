@@ -1,6 +1,7 @@
 """The same seeds in two processes with different hash seeds must leave the same transcripts.
 
     python -m tests.simulation.campaign.determinism --seeds 20
+    python -m tests.simulation.campaign.determinism --other .venv-compiled/bin/python
 
 A transcript covers every request with its instant and every row of the journal.
 """
@@ -26,17 +27,18 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--here", action="store_true", help="run them in this process and write their transcripts")
+    parser.add_argument("--other", default=sys.executable, help="the interpreter of the second process")
     asked = parser.parse_args()
     if asked.here:
         sys.stdout.write("\n".join(transcripts(asked.first, asked.seeds)) + "\n")
         return 0
-    command = [sys.executable, "-m", "tests.simulation.campaign.determinism", "--here"]
-    command += ["--seeds", str(asked.seeds), "--first", str(asked.first)]
+    words = ["-m", "tests.simulation.campaign.determinism", "--here"]
+    words += ["--seeds", str(asked.seeds), "--first", str(asked.first)]
     running = [
         subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": each}, stdout=subprocess.PIPE, text=True
+            [python, *words], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": each}, stdout=subprocess.PIPE, text=True
         )
-        for each in HASH_SEEDS
+        for python, each in zip((sys.executable, asked.other), HASH_SEEDS, strict=True)
     ]
     one, other = (each.communicate()[0].split("\n") for each in running)
     if any(each.returncode for each in running):
@@ -46,8 +48,9 @@ def main() -> int:
     if differing or distinct != asked.seeds:
         sys.stdout.write(f"seeds {differing} differ between processes; {distinct} of {asked.seeds} are distinct\n")
         return 1
+    where = "" if asked.other == sys.executable else f", the second in {asked.other}"
     sys.stdout.write(
-        f"{asked.seeds} seeds leave the same transcripts under PYTHONHASHSEED {' and '.join(HASH_SEEDS)}\n"
+        f"{asked.seeds} seeds leave the same transcripts under PYTHONHASHSEED {' and '.join(HASH_SEEDS)}{where}\n"
     )
     return 0
 
