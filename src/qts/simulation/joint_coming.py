@@ -5,7 +5,7 @@ crosses that wait for the next open. It is counted here once, by its own id, so
 that whoever sizes the next one sees it whatever became of it in between.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TypeAlias
@@ -154,6 +154,7 @@ class Coming:
         """At most so much of what is asleep is not wanted any more; how much."""
         quantity = min(quantity, self._asleep)
         self._asleep -= quantity
+        self._total -= quantity  # what is left is due as it was: the last of the schedule goes
         return quantity
 
     def sleep(self, quantity: Decimal) -> None:
@@ -175,9 +176,10 @@ class Coming:
         if self._want is not None:
             self._want = replace(self._want, type=OrderType.MARKET, price=None, good_until=None)
             self.at_market = True
+            self.left, self._asleep = self.wanted, ZERO
 
     def offered(self, now: Instant, quantity: Decimal) -> Want | None:
-        """It, as a want once more, over what is left of its time; None for one that was never decided.
+        """It, as a want once more; None for one that was never decided.
 
         quantity: how much of what is wanted there is room for.
         """
@@ -186,16 +188,7 @@ class Coming:
         self._asleep = self.wanted - quantity if self.is_slow or (self.closes and not self.at_market) else ZERO
         self.left = quantity
         self._given_up, self._offered_at = False, now
-        return replace(self._want, quantity=quantity, working=_time_left(self._want, now - self.begun_at))
-
-
-def _time_left(want: Want, passed: Duration) -> Hashable:
-    """The way of working, over what is left of the time it was to take; ``JointWants`` says what it is."""
-    if not isinstance(want.working, tuple):
-        return want.working
-    algorithm, urgency, horizon_ms = want.working
-    left = max(0, horizon_ms - passed)
-    return want.working if left == horizon_ms else (algorithm if left else None, urgency, left)
+        return replace(self._want, quantity=quantity)
 
 
 class OnTheirWay:
@@ -221,12 +214,14 @@ class OnTheirWay:
         """Whether there is any order at all."""
         return any(self._of.values())
 
-    def triggers(self) -> Iterator[Coming]:
+    def triggers(self) -> list[tuple[OrderKey, Coming]]:
         """Orders that wait for a trigger."""
-        for orders in self._of.values():
-            for each in orders.values():
-                if each.trigger is not None:
-                    yield each
+        return [(key, each) for key, each in self.everybodys() if each.trigger is not None]
+
+    def everybodys(self) -> Iterator[tuple[OrderKey, Coming]]:
+        for strategy_id, orders in self._of.items():
+            for order_id, each in orders.items():
+                yield (strategy_id, order_id), each
 
     def drop(self, key: OrderKey) -> None:
         self._of[key[0]].pop(key[1], None)
@@ -267,3 +262,20 @@ class OnTheirWay:
                 key = (strategy_id, order_id)
                 if key not in crossing and not any(parent in living for parent in each.parents):
                     yield key
+
+
+def newest_first(kept: tuple[OrderKey, Coming]) -> tuple[bool, Instant, OrderKey]:
+    """In which order exits have the room there is: what takes time has it last."""
+    key, coming = kept
+    return coming.is_slow, -coming.begun_at, key
+
+
+def was_over(position: Decimal, traded: Sequence[Decimal]) -> bool:
+    """Whether a book was flat or on the other side at some point of what it traded, last of all to ``position``."""
+    before = position - sum(traded, start=ZERO)
+    for quantity in traded:
+        after = before + quantity
+        if before and before * after <= ZERO:
+            return True
+        before = after
+    return False

@@ -6,7 +6,7 @@ from decimal import Decimal
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Order, OrderType
-from qts.execution.contracts import OrderDecision
+from qts.execution.contracts import OrderDecision, Urgency
 from qts.strategy.arbitration import Arbitration, NetOrder
 
 
@@ -29,12 +29,9 @@ def order_of(net: NetOrder, symbol: str, number: int, now: Instant) -> Order:
 
 
 def worked(order: Order, price: Decimal, net: NetOrder) -> OrderDecision:
-    """The order, to be worked as those wished who share it; ``JointWants`` says what the way of working is."""
+    """The order, as urgent as those wished who share it, and whole: its slices would hold up others' exits."""
     decision = OrderDecision(order, price, strategy_id=net.owner)
-    if not isinstance(net.working, tuple):
-        return decision
-    algorithm, urgency, horizon_ms = net.working
-    return replace(decision, algorithm=algorithm, urgency=urgency, horizon_ms=horizon_ms)
+    return replace(decision, urgency=net.working) if isinstance(net.working, Urgency) else decision
 
 
 def at_market(found: Arbitration) -> Decimal:

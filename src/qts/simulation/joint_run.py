@@ -112,7 +112,13 @@ class _JointRun:
         self._guardian = Guardian(self._symbols, registry, self._money, terms.on_halt)
         self._transfers = Transfers(self._members, self._symbols, self._money, self._desk)
         self._script = OperatorScript(
-            terms.operator, self._symbols, registry, self._guardian, self._line, transfers=self._transfers
+            terms.operator,
+            self._symbols,
+            registry,
+            self._guardian,
+            self._line,
+            transfers=self._transfers,
+            withdrawing=self._desk.withdrawing,
         )
         for each in self._symbols.values():
             each.listeners = self._hears_fills

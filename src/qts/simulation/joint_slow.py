@@ -96,10 +96,18 @@ class SlowOrders:
 
     def net_taken(self, symbol: str, side: Side, why: str) -> None:
         """Entries on the side of the net that was taken go, as what is at the venue does."""
-        for key, coming in tuple(self.kept.items()):
-            is_here = self._money.coming.find(key) is coming
-            if is_here and not coming.closes and coming.symbol == symbol and coming.side is side:
+        for key, coming in self._on(symbol):
+            if not coming.closes and coming.side is side:
                 self._go(key, coming, why)
+
+    def flattened(self, symbol: str, why: str) -> None:
+        """Nothing more is wanted of the symbol."""
+        for key, coming in self._on(symbol):
+            self._go(key, coming, why)
+
+    def _on(self, symbol: str) -> list[tuple[OrderKey, Coming]]:
+        here = [(key, each) for key, each in self.kept.items() if each.symbol == symbol]
+        return [(key, each) for key, each in here if self._money.coming.find(key) is each]
 
     def _exits(self, strategy_id: str, order: Order) -> list[Coming]:
         own = self._money.coming.of(strategy_id, order.symbol)

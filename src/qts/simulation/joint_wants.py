@@ -134,7 +134,7 @@ class JointWants:
             priority=self._members[strategy_id].priority if strategy_id in self._members else 0,
             good_until=order.good_until,
             reason=order.reason,
-            working=(decision.algorithm, decision.urgency, decision.horizon_ms) if decision and waits else None,
+            working=decision.urgency if decision and waits else None,
         )
         coming = self._money.coming.find(want.key)
         assert coming is not None

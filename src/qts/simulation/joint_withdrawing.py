@@ -21,7 +21,7 @@ takes time is never at the venue whole: what is due of it is offered at each clo
 What somebody loses otherwise than by its own word is told in ``withheld``.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -35,7 +35,7 @@ from qts.execution.client_ids import first_id
 from qts.execution.contracts import LIFE_ENDED, MAKES_ROOM, NOTHING_TO_REDUCE, POSITION_CLOSES, ExecutionResult
 from qts.execution.events import Withdrawn
 from qts.simulation.account_line import AccountLine
-from qts.simulation.joint_coming import Coming, OrderKey
+from qts.simulation.joint_coming import Coming, OrderKey, newest_first, was_over
 from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_result import Withheld
 from qts.simulation.joint_slow import SlowOrders
@@ -75,7 +75,7 @@ class JointWithdrawing:
     @property
     def kept(self) -> Mapping[OrderKey, Coming]:
         """What is on its way although no order of the account is."""
-        return {key: each for key, each in (self.slow.kept | self._again).items() if not each.is_given_up}
+        return {key: each for key, each in self.slow.kept.items() if not each.is_given_up} | self._again
 
     # -- what a strategy's own words give up ------------------------------------------------
 
@@ -116,7 +116,7 @@ class JointWithdrawing:
                 self.slow.net_taken(each.symbol, Side.SELL if posting.quantity > ZERO else Side.BUY, NET_TAKEN)
         gone: dict[OrderKey, Coming] = {}
         for strategy_id, quantities in traded.items():
-            went = _went(each.books.books[strategy_id].position, quantities)
+            went = was_over(each.books.books[strategy_id].position, quantities)
             for key, coming in self._money.coming.of(strategy_id, each.symbol):
                 if coming.closes and (key in self.kept or (coming.parents and not coming.is_given_up)):
                     held = ZERO if went else self._held(key, coming)
@@ -162,15 +162,43 @@ class JointWithdrawing:
     def wake(self, now: Instant, present: Collection[str]) -> None:
         """Bars of the symbols present have closed: triggers they touched wait no more, and what is due is offered."""
         self._present = present
-        for key, coming in tuple(self._again.items()):
-            if self._symbols[coming.symbol].flattening:
-                self._tell_lost(key, coming, coming.wanted, f"{coming.symbol} is being flattened")
-                coming.give_up()
-                del self._again[key]
-        for coming in self._money.coming.triggers():
+        for symbol, each in self._symbols.items():
+            if each.flattening:
+                self.flattened(symbol)
+        self._give_up_forbidden()
+        for key, coming in self._money.coming.triggers():
             if coming.parents and self._is_touched(coming):
+                if coming.sleeps:
+                    self._again[key] = coming  # there may be a position for more of it by now
                 coming.touch()
         self._again.update(self.slow.due(now, present))
+
+    def flattened(self, symbol: str) -> None:
+        """A word takes out what there is of the symbol: what waits beside the venue goes as what waits at it does."""
+        why = f"{symbol} is being flattened"
+        for key, coming in tuple(self._again.items()):
+            if coming.symbol == symbol:
+                self._tell_lost(key, coming, coming.wanted, why)
+                coming.give_up()
+                del self._again[key]
+        self.slow.flattened(symbol, why)
+
+    def _give_up_forbidden(self) -> None:
+        """Entries go that may not be opened any more; the machine knows only those that open something of the net."""
+        account, gone = self._line.controller.account, dict[OrderKey, Coming]()
+        forbidden = {symbol: why for symbol in self._symbols if (why := account.why_no_increase(symbol, ""))}
+        if not forbidden:
+            return
+        living = self._line.controller.decisions_on_the_way()
+        for key, coming in self._money.coming.everybodys():
+            is_entry = not (coming.closes or coming.is_given_up) and coming.symbol in forbidden
+            if is_entry and any(order_id in living for order_id in coming.parents):
+                self._tell_lost(key, coming, coming.left, forbidden[coming.symbol])
+                gone[key] = coming
+        if gone:
+            for key in gone:
+                self._again.pop(key, None)
+            self._withdraw(gone, _GAVE_UP)
 
     def _still_wanted(self, result: ExecutionResult) -> Iterator[tuple[OrderKey, Coming, Decimal]]:
         """Whose order ended, and at most how much of it did."""
@@ -201,13 +229,20 @@ class JointWithdrawing:
         return self._told_of_more_than(before)
 
     def rejoin(self, each: JointSymbol, wants: Iterable[Want], now: Instant) -> bool:
-        """Whether exits that still wait at the venue are to be offered again: an entry of theirs may not go before."""
+        """Whether exits that still wait at the venue are to be offered again, so that no entry of theirs goes before.
+
+        With older entries beside them, which else would be the first.
+        """
         before = len(self._again)
         for want in wants:
-            for key, coming in () if want.closes else self._money.coming.of(want.strategy_id, each.symbol):
-                is_first = coming.closes and coming.side is want.side and coming.at_market and coming.left > ZERO
-                if is_first and coming.parents and not coming.is_given_up and not coming.was_offered(now):
-                    self._again[key] = coming
+            waiting = {
+                key: coming
+                for key, coming in self._money.coming.of(want.strategy_id, each.symbol)
+                if coming.side is want.side and coming.at_market and coming.left > ZERO and coming.parents
+            }
+            if not want.closes and any(coming.closes for coming in waiting.values()):
+                goes = {key: coming for key, coming in waiting.items() if not coming.is_given_up}
+                self._again.update((key, coming) for key, coming in goes.items() if not coming.was_offered(now))
         return self._told_of_more_than(before)
 
     def meet(self, each: JointSymbol, at_market: Decimal, now: Instant) -> bool:
@@ -284,7 +319,7 @@ class JointWithdrawing:
         living = self._line.controller.decisions_on_the_way()
         again, self._again = self._again, {}
         room: dict[tuple[str, str, Side], Decimal] = {}  # what exits at market that are offered again may still close
-        for key, coming in sorted(again.items(), key=_newest_first):
+        for key, coming in sorted(again.items(), key=newest_first):
             elsewhere = coming.symbol not in self._present or (bool(where) and coming.symbol != where)
             if elsewhere or coming.was_offered(now) or any(order_id in living for order_id in coming.parents):
                 self._again[key] = coming
@@ -362,20 +397,3 @@ class JointWithdrawing:
         self._withheld.append(
             Withheld(at=self._line.now, strategy_id=key[0], symbol=coming.symbol, quantity=quantity, reason=reason)
         )
-
-
-def _newest_first(kept: tuple[OrderKey, Coming]) -> tuple[bool, Instant, OrderKey]:
-    """In which order exits have the room there is: what takes time has it last."""
-    key, coming = kept
-    return coming.is_slow, -coming.begun_at, key
-
-
-def _went(position: Decimal, traded: Sequence[Decimal]) -> bool:
-    """Whether a book was flat or on the other side at some point of what it traded, last of all to ``position``."""
-    before = position - sum(traded, start=ZERO)
-    for quantity in traded:
-        after = before + quantity
-        if before and before * after <= ZERO:
-            return True
-        before = after
-    return False

@@ -26,6 +26,7 @@ from qts.risk.safety_state import SafetyState
 from qts.simulation.account_line import AccountLine
 from qts.simulation.guardian import Guardian
 from qts.simulation.joint_symbol import JointSymbol
+from qts.simulation.joint_withdrawing import JointWithdrawing
 from qts.simulation.operator_words import Outcome, Verb, Word, WordTold
 from qts.simulation.transfers import Transfers
 from qts.strategy.registry import Standing, StrategyRegistry
@@ -64,12 +65,14 @@ class OperatorScript:
         line: AccountLine,
         *,
         transfers: Transfers,
+        withdrawing: JointWithdrawing,
     ) -> None:
         self._waiting = deque(sorted(words, key=lambda word: (word.at, word.number)))
         self._symbols = symbols
         self._registry = registry
         self._guardian = guardian
         self._transfers = transfers
+        self._withdrawing = withdrawing
         self._line = line
         self._under_way: list[_UnderWay] = []
         self._told: dict[int, WordTold] = {}
@@ -152,6 +155,7 @@ class OperatorScript:
         for symbol in symbols:
             self._symbols[symbol].drop_entries(lambda _: False)
             self._symbols[symbol].flattening = not self._symbols[symbol].is_flat
+            self._withdrawing.flattened(symbol)
         self._tell_machine(word)
         return self._begin(word, symbols)
 

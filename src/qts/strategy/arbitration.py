@@ -1,8 +1,7 @@
 """What many strategies want of one symbol, made into few orders for one net position.
 
-Two words are kept apart. A want *closes* when it takes its strategy's own book
-down: an exit, else an entry. An order *reduces* when |net| falls and its sign does
-not flip. An exit may raise |net| (a short's exit under a net long).
+Two words are kept apart. A want *closes* when it takes its strategy's own book down: an exit, else an entry. An order
+*reduces* when |net| falls and its sign does not flip. An exit may raise |net| (a short's exit under a net long).
 
 Rules, none of which looks at the order in which wants are given:
 
@@ -12,23 +11,21 @@ Rules, none of which looks at the order in which wants are given:
   have it, since then nobody won. Exits take no side and are served under every
   rule. Of what is left the smaller side is crossed whole, and the difference is sent;
   a strategy's own opposite wants meet like anybody's.
-- Exits are served first: by what meets inside, which is certain and free; then by
-  the order that reduces; then by the one that increases. Among exits, and then
-  among entries, it is pro rata in lots, by largest remainder, ties by id.
-- Limits and stops are sent as they are, and merge when side, type, price,
-  good_until and the way of working are equal. They find the net as it is or as the market orders leave it,
-  whichever is less, less what is promised to limits that rest and only reduce; what of it they may take is
-  handed to exits first, then by id.
+- Exits are served first: by what meets inside, which is certain and free; then by the order that reduces; then by the
+  one that increases. Among exits, and then among entries, it is pro rata in lots, by largest remainder, ties by id.
+- Limits and stops are sent as they are, and merge when side, type, price, good_until and the way of working are equal;
+  two exits of one strategy do not. They find the net as it is or as the market orders leave it, whichever is less, less
+  what is promised to limits that rest and only reduce; what of it they may take is handed to exits first, then by id.
 - An order that would cross zero is split, so that each order has one effect.
-- A limit that would trade against a limit of ours, resting or of the same answer, is
-  withheld. Of the same answer exits stay before entries, then the higher priority, then by id.
-- While trading is closed only exits that make |net| smaller pass, of every type, and
-  share |net| pro rata; those not at market also leave what is promised to limits that
-  rest. Nothing is crossed: there may be no price to cross at.
+- A limit that would trade against a limit of ours, resting or of the same answer, is withheld. Of the same answer exits
+  stay before entries, then the higher priority, then by id.
+- While trading is closed only exits that make |net| smaller pass, of every type, and share |net| pro rata; those not at
+  market also leave what is promised to limits that rest. Nothing is crossed: there may be no price to cross at.
 
 It does not know prices, books, venues or the gate that judges what it says.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -152,7 +149,7 @@ class Arbitration:
 _Key: TypeAlias = tuple[str, str]
 _Parts: TypeAlias = dict[_Key, Decimal]
 
-_Terms: TypeAlias = tuple[Effect, Side, OrderType, Decimal | None, Instant | None, Hashable]
+_Terms: TypeAlias = tuple[Effect, Side, OrderType, Decimal | None, Instant | None, Hashable, int]
 
 _TYPES: Final = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP)
 
@@ -306,11 +303,15 @@ def _orders(
     """Merged, split at zero, and put in order. left: what each want sends; at market all on one side."""
     reducing = _reducing(left, net, lot, resting)
     groups: dict[_Terms, list[tuple[Want, Decimal]]] = {}
+    exits_at: Counter[tuple[object, ...]] = Counter()
     for want, quantity in left:
         until = None if want.type is OrderType.MARKET else want.good_until
+        # Of a strategy's exits at one price each is an order: what the first one leaves may be too little for all.
+        own = (want.strategy_id, want.side, want.type, want.price) if want.closes and want.price is not None else ()
+        exits_at[own] += bool(own)
         for effect, part in ((Effect.REDUCE, reducing[want.key]), (Effect.INCREASE, quantity - reducing[want.key])):
             if part:
-                terms = (effect, want.side, want.type, want.price, until, want.working)
+                terms = (effect, want.side, want.type, want.price, until, want.working, exits_at[own])
                 groups.setdefault(terms, []).append((want, part))
     orders = [
         NetOrder(
@@ -323,7 +324,7 @@ def _orders(
             tuple(want.share(part) for want, part in sorted(members, key=lambda each: each[0].key)),
             working,
         )
-        for (effect, side, type_, price, _, working), members in groups.items()
+        for (effect, side, type_, price, _, working, _), members in groups.items()
     ]
     return tuple(
         sorted(
