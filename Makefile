@@ -15,7 +15,7 @@ COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --pytho
 	--generate-hashes --no-strip-extras --no-header --no-annotate
 COVERED := domain risk execution simulation worlds
 COVERAGE_FLOOR := 95
-ORDER_PATH := execution risk simulation properties scenarios golden strategy worlds
+ORDER_PATH := execution risk simulation properties scenarios golden strategy worlds research
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test plain cover compiled same campaign check lint types layers pages walls bench docs lock clean
@@ -108,7 +108,7 @@ $(VENV)/.made $(BENCH_VENV)/.made $(COMPILED_VENV)/.made:
 $(VENV)/.core: requirements/core.txt pyproject.toml | $(VENV)/.made
 	@echo "installing what QTS needs (once)"
 	@$(VENV)/bin/python $(PIP_INSTALL) --require-hashes -r requirements/core.txt
-	@$(VENV)/bin/python $(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@QTS_COMPILED= $(VENV)/bin/python $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.core
@@ -117,10 +117,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.core
 	@touch $@
 
 # Not editable: what was compiled belongs to the sources it was compiled from, so any change makes it anew.
-$(COMPILED_VENV)/.compiled: setup.py pyproject.toml requirements/dev.txt $(shell find src -name '*.py') | $(COMPILED_VENV)/.made
-	@echo "compiling the order path (a minute or two, once for these sources)"
+$(COMPILED_VENV)/.compiled: setup.py pyproject.toml requirements/core.txt requirements/dev.txt \
+		$(shell find src/qts -not -name '*.py[co]' -not -name __pycache__) | $(COMPILED_VENV)/.made
 	@command -v $${CC:-cc} >/dev/null || { echo "compiling needs a C compiler: $${CC:-cc} is not on the PATH."; \
-		echo "  next: install one (Debian: gcc), or go on with the plain build, which does the same"; exit 1; }
+		echo "  next: install one, and Python's headers (Debian: gcc, python3-dev), or stay with the plain build"; exit 1; }
+	@echo "compiling the order path (two or three minutes, once for these sources)"
 	@$(COMPILED_VENV)/bin/python $(PIP_INSTALL) --require-hashes -r requirements/core.txt
 	@$(COMPILED_VENV)/bin/python $(PIP_INSTALL) --require-hashes -r requirements/dev.txt
 	@rm -rf build
@@ -131,5 +132,5 @@ $(COMPILED_VENV)/.compiled: setup.py pyproject.toml requirements/dev.txt $(shell
 $(BENCH_VENV)/.bench: requirements/bench.txt pyproject.toml | $(BENCH_VENV)/.made
 	@echo "installing the peers to measure against (once)"
 	@$(BENCH_VENV)/bin/python $(PIP_INSTALL) --require-hashes -r requirements/bench.txt
-	@$(BENCH_VENV)/bin/python $(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@QTS_COMPILED= $(BENCH_VENV)/bin/python $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@

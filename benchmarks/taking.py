@@ -84,6 +84,10 @@ def _prepare(contender: Contender, folder: Path) -> str:
     """'' when it can run, else why not."""
     if not _INTERPRETERS[contender.environment].exists():
         return f"its environment ({_INTERPRETERS[contender.environment].parts[-3]}) is not installed"
+    if contender.environment is Environment.COMPILED:
+        told = _run(("-m", "tools.compiled"), contender.environment, folder)
+        if isinstance(told, str):
+            return told
     if contender.prepare:
         told = _run(contender.prepare, contender.environment, folder)
         return told if isinstance(told, str) else ""

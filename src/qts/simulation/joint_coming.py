@@ -176,7 +176,6 @@ class Coming:
         if self._want is not None:
             self._want = replace(self._want, type=OrderType.MARKET, price=None, good_until=None)
             self.at_market = True
-            self.left, self._asleep = self.wanted, ZERO
 
     def offered(self, now: Instant, quantity: Decimal) -> Want | None:
         """It, as a want once more; None for one that was never decided.

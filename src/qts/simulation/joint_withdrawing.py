@@ -345,7 +345,7 @@ class JointWithdrawing:
         if coming.is_slow:
             return coming.due(now)
         if coming.at_market:
-            return coming.left
+            return coming.wanted
         return min(coming.wanted, self._to_wait_for(key, coming)) if coming.closes else coming.wanted
 
     def _offered(self, key: OrderKey, coming: Coming, quantity: Decimal, now: Instant) -> Want | None:

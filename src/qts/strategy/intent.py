@@ -90,12 +90,13 @@ class Intent:
     def __post_init__(self) -> None:
         if not self.quantity is self.limit is self.trigger is self.stop_loss is self.take_profit is None:
             self._refuse_bad_amounts()
-        if self.weight is not None and not (_is_finite(self.weight) and 0 < self.weight <= _NUMBER_MAX):
-            raise _kind_of(self.weight)(f"{self.action}: weight must be a number above 0, not {self.weight!r}")
+        if self.weight is not None:
+            self._refuse_bad_weight(self.weight)
         if type(self.good_for_bars) is not int:
             raise StrategyError(f"{self.action}: good_for_bars must be a whole number, not {self.good_for_bars!r}")
-        if not isinstance(self.reason, str):
-            raise StrategyError(f"{self.action}: reason must be text, not {self.reason!r}")
+        if not (isinstance(self.reason, str) and (self.symbol is None or isinstance(self.symbol, str))):
+            what = "symbol" if isinstance(self.reason, str) else "reason"
+            raise StrategyError(f"{self.action}: {what} must be text, not {getattr(self, what)!r}")
         if self.quantity is not None and self.weight is not None:
             raise StrategyError(f"{self.action}: give a quantity or a weight, not both")
         if self.limit is not None and self.trigger is not None:
@@ -104,6 +105,12 @@ class Intent:
             raise StrategyError(f"{self.action}: good_for_bars must be 1 or more, not {self.good_for_bars}")
         if self.says_how or type(self.over_bars) is not int:
             self._refuse_bad_working()
+
+    def _refuse_bad_weight(self, weight: float) -> None:
+        if not (_is_finite(weight) and 0 < weight <= _NUMBER_MAX):
+            raise _kind_of(weight)(f"{self.action}: weight must be a number above 0, not {weight!r}")
+        if type(weight) not in _NUMBERS:
+            object.__setattr__(self, "weight", float(weight))  # a number of some other library
 
     def _refuse_bad_working(self) -> None:
         bars, algorithm = self.over_bars, self.algorithm
