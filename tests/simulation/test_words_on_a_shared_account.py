@@ -10,6 +10,9 @@ import pytest
 
 from qts.domain.order import Side
 from qts.domain.virtual_books import QUARANTINE
+from qts.risk.limit_state import ACCOUNT
+from qts.simulation.joint_run import run_together
+from qts.simulation.joint_terms import Member
 from qts.simulation.operator_words import Verb, Word
 from qts.strategy.intent import Intent, buy, close, sell
 from tests.generators import INTERVAL, START, SYMBOL
@@ -137,3 +140,27 @@ def test_close_ends_what_was_due_of_a_slow_exit_with_it(others: Words, last: int
     out = traded(of(words, others, data))[1:]
     assert {bar for bar, _ in out} == {last + 1}
     assert sum(quantity for _, quantity in out) == -5
+
+
+def test_a_trigger_that_the_gate_finds_too_far_off_waits_and_closes_once_touched() -> None:
+    """It would raise the net, so the account's gate measures its price, as it does not of an order that reduces."""
+    words = {1: sell(quantity=5), 3: buy(quantity=5, trigger=99.5, good_for_bars=30)}
+    result = of(words, NET_LONG, market([90] * 5 + [100] * 2 + [115] * 5))
+    assert traded(result) == [(2, -5), (6, 5)], "the bar after the one that touched it"
+    assert any("10.00% is allowed" in word.reason for word in result.gate)
+
+
+def test_a_close_that_the_gate_refuses_is_asked_for_again_at_every_close() -> None:
+    """The net at its leverage limit: the strategy is out once the price lets it, and not never."""
+    data = market([100] * 5 + [85] * 5 + [100] * 2 + [115] * 5)
+    members = [
+        Member(strategy_id=name, make=script(words), symbols=(SYMBOL,), capital=Decimal(capital))
+        for name, words, capital in (
+            ("long", {1: buy(quantity=290)}, 10_000),
+            ("s", {1: sell(quantity=25), 6: close()}, 1_000),
+        )
+    ]
+    result = run_together({SYMBOL: data}, members, FREE)
+    assert traded(result) == [(2, -25), (11, 25)]
+    refused = [word.at for word in result.gate if word.strategy_id == ACCOUNT and word.codes]
+    assert refused == [START + bar * INTERVAL for bar in range(7, 11)], "said at each close that it waited"

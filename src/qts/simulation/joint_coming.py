@@ -10,9 +10,12 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TypeAlias
 
+import numpy as np
+
 from qts.domain.instant import Duration, Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Effect, Order, OrderType, Side
+from qts.market.bars import Bars
 from qts.strategy.arbitration import Want
 
 OrderKey: TypeAlias = tuple[str, str]
@@ -162,6 +165,11 @@ class Coming:
         self.left -= quantity
         self._asleep += quantity
 
+    def postpone(self, quantity: Decimal, now: Instant) -> None:
+        """So much of it may not go out at this close, and is asked for again at the next."""
+        self.sleep(quantity)
+        self._offered_at = now
+
     def sent_as(self, order_id: str) -> None:
         self.parents.append(order_id)
 
@@ -278,3 +286,13 @@ def was_over(position: Decimal, traded: Sequence[Decimal]) -> bool:
             return True
         before = after
     return False
+
+
+def is_touched(coming: Coming, bars: Bars, row: int) -> bool:
+    """Whether a bar up to ``row`` touched its trigger since it was decided: were it waiting, it would be at market."""
+    if coming.trigger is None:
+        return False
+    first = int(np.searchsorted(bars.opened_at, coming.begun_at))
+    passed = (bars.low if coming.side is Side.SELL else bars.high)[first : row + 1]
+    level = float(coming.trigger)
+    return bool(((passed <= level) if coming.side is Side.SELL else (passed >= level)).any())

@@ -260,14 +260,17 @@ class JointDesk:
         return None
 
     def _cut(self, each: JointSymbol, net: NetOrder, quantity: Decimal, why: str, now: Instant) -> NetOrder | None:
-        """The order reduced to ``quantity``, exits last, and None for nothing; who loses by it is told."""
+        """The order reduced to ``quantity``, exits last, and None for nothing; who loses by it is told.
+
+        An exit does not lose by it: it is asked for again at every close until it may go out, or has nothing to close.
+        """
         if quantity == net.quantity:
             return net
         kept = cut(net, quantity, each.instrument.lot) if quantity else None
         left = {} if kept is None else {share.key: share.quantity for share in kept.shares}
         for share in net.shares:
             lost = share.quantity - left.get(share.key, ZERO)
-            if lost:
+            if lost and not (share.closes and self.withdrawing.postpone(share.key, lost, now)):
                 self._withhold(each, share.strategy_id, lost, why, now)
         return kept
 

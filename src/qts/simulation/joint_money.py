@@ -166,7 +166,7 @@ class JointMoney:
             coming = self.coming.find(key)
             if coming is not None:
                 self._less(key, coming, coming.left - going.get(key, ZERO))
-                if key not in going and not (coming.is_slow and coming.sleeps):
+                if key not in going and not coming.sleeps:
                     self.coming.drop(key)
 
     def less(self, key: OrderKey, quantity: Decimal) -> None:

@@ -25,8 +25,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
-import numpy as np
-
 from qts.domain.instant import Instant
 from qts.domain.money import ZERO
 from qts.domain.order import Order, OrderType, Side
@@ -35,7 +33,7 @@ from qts.execution.client_ids import first_id
 from qts.execution.contracts import LIFE_ENDED, MAKES_ROOM, NOTHING_TO_REDUCE, POSITION_CLOSES, ExecutionResult
 from qts.execution.events import Withdrawn
 from qts.simulation.account_line import AccountLine
-from qts.simulation.joint_coming import Coming, OrderKey, newest_first, was_over
+from qts.simulation.joint_coming import Coming, OrderKey, is_touched, newest_first, was_over
 from qts.simulation.joint_money import JointMoney
 from qts.simulation.joint_result import Withheld
 from qts.simulation.joint_slow import SlowOrders
@@ -311,6 +309,15 @@ class JointWithdrawing:
         """It, or what of it is asleep, is to be offered again at the next close."""
         self._again[key] = coming
 
+    def postpone(self, key: OrderKey, quantity: Decimal, now: Instant) -> bool:
+        """So much of an exit was refused: it is offered again at the next close. Whether it is still wanted."""
+        coming = self._money.coming.find(key)
+        if coming is None or coming.is_given_up:
+            return False
+        coming.postpone(quantity, now)
+        (self.slow.kept if coming.is_slow else self._again)[key] = coming
+        return True
+
     def offers(self, now: Instant, where: str = "") -> Iterator[tuple[str, Want]]:
         """Symbol and want of what is offered again: once at a close, and when no order may still fill for it.
 
@@ -361,16 +368,8 @@ class JointWithdrawing:
         return None
 
     def _is_touched(self, coming: Coming) -> bool:
-        """Whether a bar touched its trigger since it was decided: an order that waited would be at market by now."""
-        trigger = coming.trigger
-        if trigger is None:
-            return False
         each = self._symbols[coming.symbol]
-        bars = each.columns.bars
-        first = int(np.searchsorted(bars.opened_at, coming.begun_at))
-        passed = (bars.low if coming.side is Side.SELL else bars.high)[first : each.row + 1]
-        level = float(trigger)
-        return bool(((passed <= level) if coming.side is Side.SELL else (passed >= level)).any())
+        return is_touched(coming, each.columns.bars, each.row)
 
     def _is_older(self, coming: Coming) -> bool:
         """Whether it was decided at an earlier close than the present one."""
