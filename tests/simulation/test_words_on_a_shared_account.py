@@ -96,8 +96,9 @@ def test_no_older_entry_goes_before_an_exit_that_waits(others: Words, second: in
         ({3: sell(quantity=2, limit=103, good_for_bars=20)}, {}, 104),
         ({3: sell(quantity=2, trigger=98, good_for_bars=20)}, {}, 97),
         ({7: sell(quantity=2)}, {8: 0}, 97),
+        ({5: sell(quantity=2, over_bars=8, algorithm="twap")}, dict.fromkeys((6, 7, 8), 0), 97),
     ],
-    ids=["limit", "trigger", "at market"],
+    ids=["limit", "trigger", "at market", "over bars"],
 )
 @pytest.mark.parametrize("word", ["pause", "foreign trade"])
 def test_entries_that_wait_go_with_a_word_that_forbids_them(
@@ -164,3 +165,16 @@ def test_a_close_that_the_gate_refuses_is_asked_for_again_at_every_close() -> No
     assert traded(result) == [(2, -25), (11, 25)]
     refused = [word.at for word in result.gate if word.strategy_id == ACCOUNT and word.codes]
     assert refused == [START + bar * INTERVAL for bar in range(7, 11)], "said at each close that it waited"
+
+
+def test_a_transfer_between_others_takes_nothing_with_it() -> None:
+    """Capital is counted at that close; what a bar has just touched and still sleeps has not ended."""
+    words = {2: sell(quantity=2), 4: close(), 5: [sell(quantity=3), buy(quantity=5, trigger=97.6)]}
+    data = thin([100] * 20, {5: 0.5})
+    moved = Word(at=START + 7 * INTERVAL, number=0, verb=Verb.TRANSFER, subject="x", target="y", amount=Decimal(1))
+    runs = [
+        together(data, terms, s=script(words), x=script({}), y=script({}))
+        for terms in (FREE, replace(FREE, operator=(moved,)))
+    ]
+    assert traded(runs[0]) == traded(runs[1])
+    assert held(runs[0], "s") == 0

@@ -162,6 +162,7 @@ class JointDesk:
 
     def release_ended(self) -> None:
         """What orders reserved that have ended since this was done last is free again."""
+        self.withdrawing.see_touched()
         crossing = {
             share.key
             for each in self._symbols.values()

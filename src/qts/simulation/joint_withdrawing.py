@@ -164,12 +164,16 @@ class JointWithdrawing:
             if each.flattening:
                 self.flattened(symbol)
         self._give_up_forbidden()
+        self.see_touched()
+        self._again.update(self.slow.due(now, present))
+
+    def see_touched(self) -> None:
+        """What a bar touched is at market by now; of what sleeps of it there may be a position for more."""
         for key, coming in self._money.coming.triggers():
             if coming.parents and self._is_touched(coming):
                 if coming.sleeps:
-                    self._again[key] = coming  # there may be a position for more of it by now
+                    self._again[key] = coming
                 coming.touch()
-        self._again.update(self.slow.due(now, present))
 
     def flattened(self, symbol: str) -> None:
         """A word takes out what there is of the symbol: what waits beside the venue goes as what waits at it does."""
@@ -191,11 +195,10 @@ class JointWithdrawing:
         for key, coming in self._money.coming.everybodys():
             is_entry = not (coming.closes or coming.is_given_up) and coming.symbol in forbidden
             if is_entry and any(order_id in living for order_id in coming.parents):
-                self._tell_lost(key, coming, coming.left, forbidden[coming.symbol])
+                self._tell_lost(key, coming, coming.wanted, forbidden[coming.symbol])
+                self._again.pop(key, None)
                 gone[key] = coming
         if gone:
-            for key in gone:
-                self._again.pop(key, None)
             self._withdraw(gone, _GAVE_UP)
 
     def _still_wanted(self, result: ExecutionResult) -> Iterator[tuple[OrderKey, Coming, Decimal]]:
@@ -227,10 +230,7 @@ class JointWithdrawing:
         return self._told_of_more_than(before)
 
     def rejoin(self, each: JointSymbol, wants: Iterable[Want], now: Instant) -> bool:
-        """Whether exits that still wait at the venue are to be offered again, so that no entry of theirs goes before.
-
-        With older entries beside them, which else would be the first.
-        """
+        """Whether exits, and entries beside them, that wait at the venue are offered again: no entry goes before."""
         before = len(self._again)
         for want in wants:
             waiting = {
@@ -363,7 +363,9 @@ class JointWithdrawing:
             return coming.offered(now, quantity)
         if coming.is_slow:
             coming.wake(ZERO)
-        elif coming.closes and not coming.at_market and self._held(key, coming):
+        elif coming.at_market:
+            coming.sleep(coming.left)  # others close all that is held
+        elif coming.closes and self._held(key, coming):
             self._again[key] = coming  # all of it goes out next, as far as the market lets it
         return None
 
