@@ -17,8 +17,7 @@ def extensions() -> list[object]:
 
     folders = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["qts"]["compiled"]
     modules = [f"src/qts/{folder}/{name}.py" for folder, names in folders.items() for name in names]
-    told = ["--no-warn-unused-ignores", *modules]  # what mypy has to ignore depends on the numpy there is
-    return list(mypycify(told, opt_level="2", debug_level="0", group_name="qts_order_path"))
+    return list(mypycify(modules, opt_level="2", debug_level="0", group_name="qts_order_path"))
 
 
 setup(ext_modules=extensions())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.compiled import interpreted, modules
+from tools.compiled import interpreted, modules, outdated
 
 ROOT = Path(__file__).resolve().parents[2]
 PURE = {"domain", "market", "strategy", "risk", "execution", "simulation"}
@@ -22,3 +22,12 @@ def test_each_is_named_once() -> None:
 
 def test_a_plain_install_is_interpreted() -> None:
     assert interpreted(ROOT) == modules(ROOT)
+    assert outdated(ROOT) == []
+
+
+def test_a_build_of_other_sources_is_named(tmp_path: Path) -> None:
+    package = tmp_path / "src" / "qts"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_bytes((ROOT / "src" / "qts" / "__init__.py").read_bytes())
+    (package / "added.py").write_text('"""New."""')
+    assert outdated(tmp_path) == ["added.py"]

@@ -89,30 +89,34 @@ def test_no_older_entry_goes_before_an_exit_that_waits(others: Words, second: in
     assert held(of(words, others, data), "s") == ends == second
 
 
+PAUSED = said_by((8, Verb.PAUSE, "account"))
+STRANGER = (
+    Word(
+        at=START + 9 * INTERVAL, number=0, verb=Verb.FOREIGN_TRADE, subject=SYMBOL, side=Side.BUY, quantity=Decimal(1)
+    ),
+)
+
+
 @OTHERS
 @pytest.mark.parametrize(
-    ("entry", "thin_bars", "then"),
+    ("said", "entry", "thin_bars", "then"),
     [
-        ({3: sell(quantity=2, limit=103, good_for_bars=20)}, {}, 104),
-        ({3: sell(quantity=2, trigger=98, good_for_bars=20)}, {}, 97),
-        ({7: sell(quantity=2)}, {8: 0}, 97),
-        ({5: sell(quantity=2, over_bars=8, algorithm="twap")}, dict.fromkeys((6, 7, 8), 0), 97),
+        (PAUSED, {3: sell(quantity=2, limit=103, good_for_bars=20)}, (), 104),
+        (PAUSED, {3: sell(quantity=2, trigger=98, good_for_bars=20)}, (), 97),
+        (PAUSED, {7: sell(quantity=2)}, (8,), 97),
+        (PAUSED, {5: sell(quantity=2, over_bars=8, algorithm="twap")}, (6, 7, 8), 97),
+        (STRANGER, {3: sell(quantity=2, limit=103, good_for_bars=20)}, (), 104),
+        (STRANGER, {3: sell(quantity=2, trigger=98, good_for_bars=20)}, (), 97),
     ],
-    ids=["limit", "trigger", "at market", "over bars"],
+    ids=["limit", "trigger", "at market", "over bars", "limit, a stranger", "trigger, a stranger"],
 )
-@pytest.mark.parametrize("word", ["pause", "foreign trade"])
 def test_entries_that_wait_go_with_a_word_that_forbids_them(
-    others: Words, entry: Words, thin_bars: dict[int, int], then: float, word: str
+    others: Words, said: tuple[Word, ...], entry: Words, thin_bars: tuple[int, ...], then: float
 ) -> None:
-    data = thin([100] * 10 + [then] * 6, thin_bars)
-    foreign = Word(
-        at=START + 9 * INTERVAL, number=0, verb=Verb.FOREIGN_TRADE, subject=SYMBOL, side=Side.BUY, quantity=Decimal(1)
-    )
-    said = said_by((8, Verb.PAUSE, "account")) if word == "pause" else (foreign,)
+    data = thin([100] * 10 + [then] * 6, dict.fromkeys(thin_bars, 0))
     result = of(entry, others, data, replace(FREE, operator=said))
-    if not (word == "foreign trade" and thin_bars):  # that one fills in the bar in which somebody else trades
-        assert traded(result) == []
-        assert sum(each.quantity for each in result.withheld if each.strategy_id == "s") == 2
+    assert traded(result) == []
+    assert sum(each.quantity for each in result.withheld if each.strategy_id == "s") == 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ A bar opened at t is known at t + interval, never earlier.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast, overload
+from typing import Any, Final, TypeAlias, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ def elements(column: Floats) -> Sequence[float]: ...
 def elements(column: Instants) -> Sequence[int]: ...
 def elements(column: Floats | Instants) -> Sequence[float] | Sequence[int]:
     """The column, for whoever reads it number by number: through a memoryview one costs a third."""
-    return cast("Sequence[float]", memoryview(column))  # type: ignore[arg-type]
+    return cast("Sequence[float]", memoryview(cast("Any", column)))  # a buffer, which not every numpy declares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,7 +7,7 @@ each is written when it is shown. When bars open is no secret.
 """
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -91,4 +91,4 @@ class _BlindFeatures:
 
 def _memory(*columns: Floats) -> tuple[memoryview, ...]:
     """A slice of a row or two is copied faster between memoryviews than between arrays."""
-    return tuple(memoryview(column) for column in columns)  # type: ignore[arg-type]
+    return tuple(memoryview(cast("Any", column)) for column in columns)

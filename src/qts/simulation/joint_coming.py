@@ -226,6 +226,7 @@ class OnTheirWay:
         return [(key, each) for key, each in self.everybodys() if each.trigger is not None]
 
     def everybodys(self) -> Iterator[tuple[OrderKey, Coming]]:
+        """All orders of all strategies."""
         for strategy_id, orders in self._of.items():
             for order_id, each in orders.items():
                 yield (strategy_id, order_id), each

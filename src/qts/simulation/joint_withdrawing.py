@@ -232,15 +232,15 @@ class JointWithdrawing:
     def rejoin(self, each: JointSymbol, wants: Iterable[Want], now: Instant) -> bool:
         """Whether exits, and entries beside them, that wait at the venue are offered again: no entry goes before."""
         before = len(self._again)
-        for want in wants:
+        for want in (one for one in wants if not one.closes):
             waiting = {
                 key: coming
                 for key, coming in self._money.coming.of(want.strategy_id, each.symbol)
                 if coming.side is want.side and coming.at_market and coming.left > ZERO and coming.parents
+                if not (coming.is_given_up or coming.was_offered(now))
             }
-            if not want.closes and any(coming.closes for coming in waiting.values()):
-                goes = {key: coming for key, coming in waiting.items() if not coming.is_given_up}
-                self._again.update((key, coming) for key, coming in goes.items() if not coming.was_offered(now))
+            if any(coming.closes for coming in waiting.values()):
+                self._again.update(waiting)
         return self._told_of_more_than(before)
 
     def meet(self, each: JointSymbol, at_market: Decimal, now: Instant) -> bool:
